@@ -1,0 +1,171 @@
+"""The types that every room shares: records at the two ends, arrays and `Hits` in the middle."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Literal, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]  # (n, dim), rows of unit length
+Rows = NDArray[np.int64]  # positions in the company list, which is in company_id order
+Scores = NDArray[np.float64]  # higher is better, always
+Qrels = Mapping[str, Mapping[str, int]]  # issue_id → company_id → grade 0..3
+Run = Mapping[str, Mapping[str, float]]  # issue_id → company_id → score
+Advance = Callable[[int], None]  # told how many more items are done; draws the progress bar
+
+RegionRule = Literal["serves", "prefecture", "block", "any"]
+SdgRule = Literal["prefer", "any", "all", "ignore"]
+Status = Literal["ranked", "no_candidate", "routed", "unclear"]
+Severity = Literal["除外", "警告"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """What troubles a municipality: the query."""
+
+    issue_id: str
+    title: str
+    description: str
+    municipality: str = ""  # as written
+    municipality_code: str = ""  # six digits where it resolves
+    prefecture: str = ""  # "01".."47"; "" = unknown or ambiguous
+    sdgs: frozenset[int] = frozenset()
+    department: str = ""
+    deadline: str = ""
+    budget: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)  # unknown columns, as they came
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """An organisation that may help: the document."""
+
+    company_id: str  # corporate number of 13 digits, or the source's id
+    name: str
+    profile: str
+    headquarters: str = ""  # prefecture code; "" = unknown
+    regions: frozenset[str] = frozenset()  # prefecture codes it serves; nationwide is all 47
+    is_area_declared: bool = True  # False: no service area was given, so headquarters only
+    industry: str = ""
+    kind: str = "企業"
+    sdgs: frozenset[int] = frozenset()
+    is_sdgs_inferred: bool = False  # True: no goals were given, these come from the profile
+    contact: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing wrong with one cell, row or table, and how to mend it (both in Japanese)."""
+
+    file: str
+    sheet: str = ""
+    row: int | None = None  # 1-based, as a spreadsheet shows it; None = the whole table
+    column: str = ""  # the header as written
+    value: str = ""
+    severity: Severity
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading(Generic[T]):
+    """What a table gave. `rows == len(records) + merged + rejected`, always."""
+
+    source: str  # file name without its folder
+    sha256: str  # of the file's bytes
+    rows: int  # data rows seen
+    merged: int  # rows that repeated another row exactly
+    rejected: int  # rows that could not be used
+    records: tuple[T, ...]  # in id order
+    faults: tuple[Fault, ...]  # in row order
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.records)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """Hard limits of one issue. Preferences belong in the ranker's weights."""
+
+    region_rule: RegionRule = "serves"
+    prefecture: str = ""  # of the issue; "" = unknown: `serves` then admits nationwide only
+    sdg_rule: SdgRule = "prefer"  # only `any` and `all` limit
+    sdgs: frozenset[int] = frozenset()  # of the issue; empty = no limit
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Hits:
+    """What every search and fusion returns: the allowed rows, best first, equal scores by row.
+
+    `mean` and `deviation` describe this query's scores over the *whole* catalog, filtered rows
+    included, so that hits can be brought to z units wherever they are.
+    """
+
+    source: str  # "dense", "words", "bigrams", "fused"
+    rows: Rows
+    scores: Scores  # (len(rows),), descending
+    mean: float = 0.0
+    deviation: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A span of the issue and the span of the profile that it meets; both are quotations."""
+
+    issue_span: str
+    company_span: str
+    kind: Literal["meaning", "term"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One place on a shortlist, with its working."""
+
+    rank: int  # 1..n without gaps
+    company: Company
+    score: float  # rounded to six decimals
+    parts: Mapping[str, float]  # dense, words, bigrams, sdgs, region; sums to `score`
+    shared_sdgs: frozenset[int]
+    region_reason: str  # in Japanese
+    evidence: tuple[Evidence, ...]
+    band: str | None = None  # A, B, C once scores are calibrated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortlist:
+    """What a person receives for one issue."""
+
+    issue: Issue
+    constraint: Constraint
+    status: Status
+    considered: int  # companies the constraint let through
+    excluded: Mapping[str, int]  # "region", "sdgs"; with `considered` the whole catalog
+    entries: tuple[Entry, ...]
+
+
+class Encoder(Protocol):
+    """Turns texts into unit vectors. A text over the limit is read in pieces, never cut."""
+
+    @property
+    def id(self) -> str:
+        """Model, weights, prompts and precision: two encoders with one id give equal vectors."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    def encode_queries(self, texts: Sequence[str], *, advance: Advance | None = None) -> Vectors:
+        """A unit vector for each text on the asking side, (len(texts), dim)."""
+
+    def encode_documents(self, texts: Sequence[str], *, advance: Advance | None = None) -> Vectors:
+        """A unit vector for each text on the answering side, (len(texts), dim)."""
+
+    def pieces(self, texts: Sequence[str]) -> list[int]:
+        """How many pieces each text is read in; 1 where it fits the encoder's limit."""
