@@ -1,0 +1,280 @@
+"""Codes of the public sector: 47 prefectures, eight blocks, municipalities, 17 goals, check digits.
+
+The tables travel with the package and are read once, when they are first asked for. A name that
+may be two places gives both: nothing here guesses.
+"""
+
+import csv
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from matcher.errors import DataError
+
+ALL_PREFECTURES: frozenset[str] = frozenset(f"{number:02d}" for number in range(1, 48))
+
+# Other spellings of the eight blocks; only what everybody reads alike.
+_BLOCK_SPELLINGS = {"関西": "近畿", "九州沖縄": "九州", "九州・沖縄": "九州"}
+
+# Areas that are no block but have one meaning. 北陸, 東海, 山陽, 首都圏, 東日本 and their like are
+# drawn differently by different offices, so they are not here.
+_AREAS = {
+    "中四国": ("31", "32", "33", "34", "35", "36", "37", "38", "39"),
+    "中国四国": ("31", "32", "33", "34", "35", "36", "37", "38", "39"),
+    "北東北": ("02", "03", "05"),
+    "南東北": ("04", "06", "07"),
+    "北関東": ("08", "09", "10"),
+    "一都三県": ("11", "12", "13", "14"),
+    "1都3県": ("11", "12", "13", "14"),
+    "甲信越": ("15", "19", "20"),
+    "信越": ("15", "20"),
+    "山陰": ("31", "32"),
+}
+
+# Wards of designated cities that bear the name of a special ward of Tokyo.
+_SHARED_WARDS = {
+    "中央区": frozenset(
+        "札幌市 さいたま市 千葉市 相模原市 新潟市 浜松市 大阪市 神戸市 福岡市 熊本市".split()
+    ),
+    "北区": frozenset("札幌市 さいたま市 新潟市 名古屋市 京都市 大阪市 堺市 神戸市 岡山市".split()),
+    "港区": frozenset({"名古屋市", "大阪市"}),
+}
+
+_MUNICIPALITY_WEIGHTS = (6, 5, 4, 3, 2)
+_MOST_WARDS = 30  # the numbers of a designated city's wards follow its own: 14100, 14101 … 14118
+_OFFICE = re.compile(r"(?<=[都道府県市区町村])(?:役所|役場|庁)$")
+_DISTRICT = re.compile(r"^.{1,5}?郡(?=.)")
+_WARD = re.compile(r"^(.+?市).{1,4}区$")
+_UNSEEN = re.compile("[\\s\u200b-\u200f\u2060\ufeff\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """One of the 17 goals of the SDGs."""
+
+    number: int
+    name: str
+    sentence: str
+    phrases: tuple[str, ...]  # how municipal work speaks of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Municipality:
+    """A municipality, or a prefecture as a local government (its code: 000 + check digit)."""
+
+    code: str  # six digits
+    prefecture: str  # "01".."47"
+    name: str  # without its prefecture: 府中市; 愛知県 for the prefecture itself
+
+
+def data_folder() -> Path:
+    """The folder of the tables: inside the installed package, else beside it in the repository."""
+    inside = Path(__file__).parent / "data"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "data"
+
+
+def goals() -> Mapping[int, Goal]:
+    """The 17 goals by number, in order. Raises `DataError` when the package's table is missing."""
+    return _goals()
+
+
+def prefecture_code(text: str) -> str | None:
+    """The code of a prefecture's name (愛知県, 愛知) or code (23, ２３, 1), else None."""
+    folded = fold_name(text)
+    if re.fullmatch(r"[0-9]{1,2}", folded):
+        code = folded.zfill(2)
+        return code if code in ALL_PREFECTURES else None
+    return _codes_by_name().get(folded)
+
+
+def prefecture_name(code: str) -> str:
+    """The name of a prefecture, with 県. Raises `DataError` for what is not a code 01–47."""
+    return _prefecture(code)[0]
+
+
+def block_of(code: str) -> str:
+    """The block of a prefecture, one of the eight. Raises `DataError` for what is not 01–47."""
+    return _prefecture(code)[1]
+
+
+def block_members(name: str) -> frozenset[str]:
+    """The prefectures of a block (九州 with 沖縄; 関西 is 近畿); empty for any other name."""
+    folded = fold_name(name)
+    block = _BLOCK_SPELLINGS.get(folded, folded)
+    return frozenset(code for code, (_, of) in _prefectures().items() if of == block)
+
+
+def area_members(name: str) -> frozenset[str]:
+    """The prefectures of a block or of another area with one meaning (中四国); else empty."""
+    return block_members(name) or frozenset(_AREAS.get(fold_name(name), ()))
+
+
+def municipality_check_digit(five: str) -> str:
+    """The sixth digit of a local government code. Raises `DataError` unless `five` is 5 digits."""
+    _require_digits(five, 5)
+    total = sum(
+        int(digit) * weight for digit, weight in zip(five, _MUNICIPALITY_WEIGHTS, strict=True)
+    )
+    return str((11 - total % 11) % 10)
+
+
+def corporate_check_digit(twelve: str) -> str:
+    """The first digit of a 法人番号, from its other twelve; never 0.
+
+    The rule cannot tell 0 from 9: both add a multiple of nine. Raises `DataError` unless `twelve`
+    is 12 digits.
+    """
+    _require_digits(twelve, 12)
+    total = sum(int(digit) * (1 + at % 2) for at, digit in enumerate(reversed(twelve)))
+    return str(9 - total % 9)
+
+
+def find_municipality(name: str, prefecture: str = "") -> tuple[Municipality, ...]:
+    """Every municipality that may be meant, in code order; within `prefecture` when it is given.
+
+    Reads a prefecture or 郡 in front, the ward of a designated city (as its city), ケ and ヶ, 役所
+    behind, and a prefecture itself. Empty when the name is unknown or contradicts `prefecture`.
+    """
+    folded = _OFFICE.sub("", fold_name(name))
+    rest, own = _without_prefecture(folded)
+    found = [one for one in _named(rest) if not own or one.prefecture == own]
+    return tuple(one for one in found if not prefecture or one.prefecture == prefecture)
+
+
+def find_in_address(address: str) -> tuple[Municipality, ...]:
+    """Every municipality whose name an address may begin with; the longest name decides."""
+    rest, own = _without_prefecture(fold_name(address))
+    for start in (rest, _DISTRICT.sub("", rest)):
+        for length in range(min(len(start), 8), 1, -1):
+            found = _named(start[:length])
+            if found:
+                return tuple(one for one in found if not own or one.prefecture == own)
+    return ()
+
+
+def municipality_by_code(code: str) -> Municipality | None:
+    """The municipality of a 5- or 6-digit code; the ward of a designated city gives its city.
+
+    None when the sixth digit is wrong or no municipality of today bears the code.
+    """
+    if not re.fullmatch(r"[0-9]{5,6}", code):
+        return None
+    five = code[:5]
+    if len(code) == 6 and municipality_check_digit(five) != code[5]:
+        return None
+    return _by_five_digits().get(five) or _city_of_ward(five)
+
+
+def fold_name(text: str) -> str:
+    """A name as these tables compare it: NFKC, no blanks, ヶ and ケ alike."""
+    bare = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+    return bare.replace("ヶ", "ケ").replace("ヵ", "カ")
+
+
+def _require_digits(text: str, count: int) -> None:
+    if not re.fullmatch(rf"[0-9]{{{count}}}", text):
+        raise DataError(f"検査数字は半角の数字{count}桁から計算します（{text!r} は使えません）。")
+
+
+def _without_prefecture(folded: str) -> tuple[str, str]:
+    """The text after a prefecture's full name, with that prefecture's code; else all and ""."""
+    for code, (name, _) in _prefectures().items():
+        if folded.startswith(name) and folded != name:
+            return folded[len(name) :], code
+    return folded, ""
+
+
+def _named(folded: str) -> tuple[Municipality, ...]:
+    """The municipalities of exactly this name, else without its 郡, else the city of a ward."""
+    by_name = _by_name()
+    if folded in by_name:
+        return by_name[folded]
+    district = _DISTRICT.sub("", folded)
+    if district != folded and district.endswith(("町", "村")) and district in by_name:
+        return by_name[district]
+    ward = _WARD.match(folded)
+    cities = by_name.get(ward[1], ()) if ward else ()
+    return tuple(city for city in cities if _is_designated(city))
+
+
+def _is_designated(city: Municipality) -> bool:
+    return city.code[2] == "1" and city.prefecture != "13"
+
+
+def _city_of_ward(five: str) -> Municipality | None:
+    """The designated city whose number is the next at or below the ward's."""
+    cities = [
+        city
+        for city in _by_five_digits().values()
+        if _is_designated(city) and 0 < int(five) - int(city.code[:5]) < _MOST_WARDS
+    ]
+    return max(cities, key=lambda city: city.code, default=None)
+
+
+def _prefecture(code: str) -> tuple[str, str]:
+    if code not in ALL_PREFECTURES:
+        raise DataError(f"都道府県コードは01〜47です（{code!r} は使えません）。")
+    return _prefectures()[code]
+
+
+def _read(name: str) -> Iterator[dict[str, str]]:
+    path = data_folder() / name
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"同梱の表「{name}」が見つかりません。入れ直してください。") from error
+    return iter(csv.DictReader(text.splitlines()))
+
+
+@cache
+def _goals() -> Mapping[int, Goal]:
+    rows = (
+        Goal(
+            number=int(row["number"]),
+            name=row["name"],
+            sentence=row["sentence"],
+            phrases=tuple(row["phrases"].split("|")),
+        )
+        for row in _read("sdgs.csv")
+    )
+    return MappingProxyType({goal.number: goal for goal in rows})
+
+
+@cache
+def _prefectures() -> dict[str, tuple[str, str]]:
+    """Name and block by code."""
+    return {row["code"]: (row["name"], row["block"]) for row in _read("prefectures.csv")}
+
+
+@cache
+def _codes_by_name() -> dict[str, str]:
+    full = {name: code for code, (name, _) in _prefectures().items()}
+    return full | {name[:-1]: code for name, code in full.items() if name != "北海道"}
+
+
+@cache
+def _by_five_digits() -> dict[str, Municipality]:
+    codes = _codes_by_name()
+    return {
+        row["code"][:5]: Municipality(
+            code=row["code"],
+            prefecture=codes[row["prefecture"]],
+            name=row["municipality"] or row["prefecture"],
+        )
+        for row in _read("municipalities.csv")
+    }
+
+
+@cache
+def _by_name() -> dict[str, tuple[Municipality, ...]]:
+    found: dict[str, list[Municipality]] = defaultdict(list)
+    for one in _by_five_digits().values():
+        found[fold_name(one.name)].append(one)
+    for ward, cities in _SHARED_WARDS.items():
+        found[ward] += [found[city][0] for city in sorted(cities)]
+    return {name: tuple(sorted(them, key=lambda one: one.code)) for name, them in found.items()}
