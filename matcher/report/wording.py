@@ -1,0 +1,216 @@
+"""The Japanese words that terminal, workbook and page share, so that one thing has one name."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from matcher.codes import goals, prefecture_name
+from matcher.types import Company, Entry, Evidence, RegionRule, SdgRule, Shortlist, Status
+
+STATUSES: Mapping[Status, str] = {
+    "ranked": "候補あり",
+    "no_candidate": "候補なし",
+    "unclear": "内容不足",
+    "routed": "担当課へ",
+}
+PARTS: Mapping[str, str] = {
+    "dense": "意味の近さ",
+    "words": "言葉の一致",
+    "bigrams": "文字の並びの一致",
+    "sdgs": "SDGs",
+    "region": "地域",
+}
+EVIDENCE_KINDS: Mapping[str, str] = {"meaning": "意味", "term": "言葉"}
+EXCLUSIONS: Mapping[str, str] = {"region": "地域", "sdgs": "SDGs"}
+REGION_RULES: Mapping[RegionRule, str] = {
+    "serves": "対応地域が課題の都道府県を含むか、全国であること",
+    "prefecture": "本社か拠点が課題と同じ都道府県にあること",
+    "block": "本社か拠点が課題と同じ地方にあること",
+    "any": "地域を問わない",
+}
+SDG_RULES: Mapping[SdgRule, str] = {
+    "prefer": "共通する目標があればわずかに加点する",
+    "any": "課題と共通する目標が一つはあること",
+    "all": "課題の目標をすべて持つこと",
+    "ignore": "SDGsを見ない",
+}
+UNKNOWN = "不明"
+NO_CONTACT = "窓口未登録"
+INFERRED = "推定"
+DISCLAIMER = (
+    "この資料は、課題と企業の文章の近さなどから候補を機械的に並べたものです。"
+    "得点は企業の優劣や実現性を示すものではなく、並び順は採否を決めるものでもありません。"
+    "協議、選定、契約は、各自治体の規程と調達の手続きに従って行ってください。"
+)
+QUOTED = (
+    "課題と企業の文章は、すべて元の資料からの引用です。"
+    "この資料のために新しく作った文章はありません。"
+)
+
+_NATIONWIDE = 47
+_LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+# Controls (escape sequences among them), marks that turn the direction of text, and what neither
+# XML nor UTF-8 can carry. The tab and the line feed stay.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
+
+
+def clean(text: str) -> str:
+    r"""The text with `\n` for every line end and without what cannot be shown safely.
+
+    Removed are control characters, marks that reverse the direction of text, lone surrogates and
+    noncharacters. Letters, symbols and emoji stay as they are.
+    """
+    return _UNPRINTABLE.sub("", _LINE_ENDS.sub("\n", text))
+
+
+def one_line(text: str) -> str:
+    """The cleaned text on one line: for names, titles and ids."""
+    return re.sub(r"[ \t]*[\n\t]\s*", " ", clean(text)).strip()
+
+
+def status_label(shortlist: Shortlist) -> str:
+    """The status in a word, e.g. 「候補あり」."""
+    return STATUSES[shortlist.status]
+
+
+def part_label(part: str) -> str:
+    """The name of a part of the score; a part without a Japanese name keeps its own."""
+    return PARTS.get(part, part)
+
+
+def part_keys(shortlists: Iterable[Shortlist]) -> tuple[str, ...]:
+    """The five named parts, then any other that an entry carries, in order of appearance."""
+    seen = dict.fromkeys(PARTS)
+    for shortlist in shortlists:
+        for entry in shortlist.entries:
+            seen.update(dict.fromkeys(entry.parts))
+    return tuple(seen)
+
+
+def largest_parts(entry: Entry) -> list[tuple[str, float]]:
+    """The parts of an entry, the one that moves the score most first; equal ones by their name."""
+    return sorted(entry.parts.items(), key=lambda item: (-abs(item[1]), item[0]))
+
+
+def signed(value: float) -> str:
+    """A part with its sign and two decimals; what rounds to nothing is +0.00, never -0.00."""
+    return f"{round(value, 2) + 0.0:+.2f}"
+
+
+def number(value: float) -> str:
+    """A score with two decimals, never -0.00."""
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
+def prefecture(code: str) -> str:
+    """The name of a prefecture, 「不明」 where there is no code."""
+    return prefecture_name(code) if code else UNKNOWN
+
+
+def place(shortlist: Shortlist) -> str:
+    """Prefecture and municipality of the issue, the prefecture once."""
+    issue = shortlist.issue
+    municipality = one_line(issue.municipality)
+    if not issue.prefecture:
+        return f"{municipality}（都道府県は不明）" if municipality else "自治体・都道府県は不明"
+    name = prefecture(issue.prefecture)
+    return municipality if municipality.startswith(name) else name + municipality
+
+
+def goal_names(numbers: Iterable[int]) -> tuple[str, ...]:
+    """Each goal as its number and name, in order, e.g. 「3 すべての人に健康と福祉を」."""
+    known = goals()
+    return tuple(f"{n} {known[n].name}" for n in sorted(numbers))
+
+
+def contact(company: Company) -> str:
+    """Whom to call: the registered office, or 「窓口未登録」."""
+    return one_line(company.contact) or NO_CONTACT
+
+
+def service_area(company: Company) -> str:
+    """Where the company works, in words; says so where it was not declared."""
+    if not company.is_area_declared:
+        return "記載なし（本社のある都道府県のみとして扱います）"
+    if len(company.regions) == _NATIONWIDE:
+        return "全国"
+    return "、".join(prefecture(code) for code in sorted(company.regions)) or UNKNOWN
+
+
+def evidence_label(evidence: Evidence) -> str:
+    """The kind of evidence in a word: 「意味」 or 「言葉」."""
+    return EVIDENCE_KINDS[evidence.kind]
+
+
+def companies(count: int) -> str:
+    """A number of companies, e.g. 「1,204社」."""
+    return f"{count:,}社"
+
+
+def considered_sentence(shortlist: Shortlist) -> str:
+    """How many were compared and how many left out, e.g. 「12社を検討、95社を地域で除外」."""
+    left_out = [f"{companies(n)}を{EXCLUSIONS.get(k, k)}で除外" for k, n in _excluded(shortlist)]
+    return "、".join([f"{companies(shortlist.considered)}を検討", *(left_out or ["除外なし"])])
+
+
+def reason(shortlist: Shortlist) -> str:
+    """Why there is no candidate; empty for a ranked issue."""
+    if shortlist.status == "unclear":
+        return "課題の文章に手掛かりとなる言葉がないため、順位を付けていません。"
+    if shortlist.status == "routed":
+        return "振り分けの規則により、順位付けの対象から外しています。"
+    if shortlist.status == "ranked":
+        return ""
+    if shortlist.considered:
+        return (
+            f"検討した{companies(shortlist.considered)}に、"
+            "この課題の文章と共通する点がある企業はありませんでした。"
+        )
+    return _nobody_passed(shortlist)
+
+
+def advice(shortlist: Shortlist) -> str:
+    """What may be tried where there is no candidate; empty for a ranked issue."""
+    if shortlist.status == "ranked":
+        return ""
+    if shortlist.status == "routed":
+        return "所管の部署にご確認ください。"
+    if shortlist.status == "no_candidate" and not shortlist.considered:
+        return "".join(_ways_to_loosen(shortlist))
+    return "だれが、どこで、何に困り、どうなりたいのかを、課題の内容に書き足してください。"
+
+
+def _excluded(shortlist: Shortlist) -> list[tuple[str, int]]:
+    order = list(EXCLUSIONS)
+    counted = [(key, n) for key, n in shortlist.excluded.items() if n]
+    return sorted(counted, key=lambda kn: (order.index(kn[0]) if kn[0] in order else 99, kn[0]))
+
+
+def _nobody_passed(shortlist: Shortlist) -> str:
+    excluded = _excluded(shortlist)
+    if not excluded:
+        return "企業が一社も登録されていないため、候補がありません。"
+    rules = {
+        "region": f"（{REGION_RULES[shortlist.constraint.region_rule]}）",
+        "sdgs": f"（{SDG_RULES[shortlist.constraint.sdg_rule]}）",
+    }
+    counts = "、".join(
+        f"{EXCLUSIONS.get(key, key)}の条件{rules.get(key, '')}で{companies(n)}"
+        for key, n in excluded
+    )
+    return f"条件に合う企業がありませんでした。{counts}が対象から外れています。"
+
+
+def _ways_to_loosen(shortlist: Shortlist) -> Iterator[str]:
+    limits = {key for key, _ in _excluded(shortlist)}
+    if not limits:
+        yield "企業の表をご確認ください。"
+    if "region" in limits and not shortlist.constraint.prefecture:
+        yield "課題の都道府県が分かりません。都道府県か団体コードの欄をご確認ください。"
+    if "region" in limits:
+        if shortlist.constraint.region_rule in ("prefecture", "block"):
+            yield "対応地域で探すには、実行時に --region-rule serves を付けてください。"
+        yield "地域を問わずに探すには、実行時に --region-rule any を付けてください。"
+    if "sdgs" in limits:
+        yield "SDGsで絞らずに探すには、実行時に --sdg-rule prefer を付けてください。"
