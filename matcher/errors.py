@@ -1,9 +1,11 @@
-"""The few errors a caller can meet. Their text is what the user reads: the offending value, what was
-expected, and the next step."""
+"""The few errors a caller can meet.
+
+Their text is what the user reads: the offending value, what was expected, and the next step.
+"""
 
 
 class MatcherError(Exception):
-    """The input or an option is unusable. The command line prints the text and exits with status 2."""
+    """The input or an option is unusable; the command line prints this text and exits with 2."""
 
 
 class DataError(MatcherError):

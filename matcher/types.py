@@ -114,6 +114,16 @@ class Hits:
     mean: float = 0.0
     deviation: float = 1.0
 
+    @classmethod
+    def best_first(
+        cls, source: str, rows: Rows, scores: Scores, *, mean: float = 0.0, deviation: float = 1.0
+    ) -> "Hits":
+        """Hits in their order, whatever order the rows came in."""
+        order = np.lexsort((rows, -scores))
+        return cls(
+            source=source, rows=rows[order], scores=scores[order], mean=mean, deviation=deviation
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:

@@ -1,0 +1,281 @@
+"""The companies, ready to be searched: records, vectors and tokens, in memory and on disk.
+
+A saved catalog is a folder: `manifest.json` names one immutable segment beside it, which holds the
+records (DuckDB), the vectors as the encoder gave them, the means and the two BM25 indexes. What can
+be derived (centred vectors, facets) is derived when it is opened. The manifest is replaced last and
+in one step, so that a build that is interrupted leaves the former catalog whole.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher import records, sdgs, segments, text
+from matcher.embed import centring
+from matcher.embed.centring import Centring
+from matcher.errors import DataError, ForeignOutput, StaleCatalog
+from matcher.index.dense import DenseIndex
+from matcher.index.facets import Facets
+from matcher.index.lexical import LexicalIndex
+from matcher.settings import Settings
+from matcher.types import Advance, Company, Encoder, Fault, Reading, Vectors
+
+FORMAT = 1
+_MANIFEST = "manifest.json"
+_SEGMENT = "segment-"
+_STAGED = ".staged-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where the companies came from, as the manifest of every run repeats it."""
+
+    source: str
+    sha256: str
+    rows: int
+    accepted: int
+    merged: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Catalog:
+    """Everything about the companies that a match needs; row i is `companies[i]` everywhere."""
+
+    id: str  # of content, encoder and BM25 parameters
+    encoder_id: str
+    bm25: tuple[float, float]  # k1, b
+    companies: tuple[Company, ...]  # in company_id order
+    in_pieces: int  # profiles longer than the encoder's limit, read in several pieces
+    provenance: Provenance
+    faults: tuple[Fault, ...]
+    vectors: Vectors  # as the encoder gave them
+    centring: Centring
+    dense: DenseIndex
+    words: LexicalIndex
+    bigrams: LexicalIndex
+    facets: Facets
+
+    @classmethod
+    def build(
+        cls,
+        companies: Reading[Company],
+        encoder: Encoder,
+        *,
+        settings: Settings | None = None,
+        former: "Catalog | None" = None,
+        advance: Advance | None = None,
+    ) -> "Catalog":
+        """The catalog of a reading. Profiles that `former` holds already are not encoded again."""
+        settings = settings or Settings()
+        documents = [text.normalise(text.company_text(company)) for company in companies]
+        vectors = _encode(documents, encoder, former, advance)
+        k1, b = settings.bm25_k1, settings.bm25_b
+        return cls._of(
+            encoder_id=encoder.id,
+            bm25=(k1, b),
+            companies=_with_goals(companies.records, vectors, encoder),
+            in_pieces=sum(count > 1 for count in encoder.pieces(documents)),
+            provenance=_provenance(companies),
+            faults=companies.faults,
+            vectors=vectors,
+            centring=_centring(vectors, encoder),
+            words=LexicalIndex.build("words", [text.lemmas(d) for d in documents], k1=k1, b=b),
+            bigrams=LexicalIndex.build("bigrams", [text.bigrams(d) for d in documents], k1=k1, b=b),
+        )
+
+    @classmethod
+    def open(cls, folder: Path) -> "Catalog":
+        """The catalog that `save` wrote.
+
+        Raises:
+            DataError: the folder holds no catalog.
+            StaleCatalog: another version wrote it, or a file in it has changed since.
+        """
+        manifest = _read_manifest(folder)
+        segment = folder / manifest["segment"]
+        segments.verify(segment, manifest["files"])
+        companies, faults = segments.read_records(segment / "records.duckdb")
+        size = len(companies)
+        query_mean, document_mean = np.load(segment / "means.npy")
+        return cls._of(
+            encoder_id=manifest["encoder"],
+            bm25=(manifest["bm25"]["k1"], manifest["bm25"]["b"]),
+            companies=companies,
+            in_pieces=manifest["in_pieces"],
+            provenance=Provenance(**manifest["provenance"]),
+            faults=faults,
+            vectors=np.load(segment / "vectors.npy"),
+            centring=Centring(query_mean, document_mean),
+            words=LexicalIndex.load("words", size, segment / "words"),
+            bigrams=LexicalIndex.load("bigrams", size, segment / "bigrams"),
+        )
+
+    @classmethod
+    def _of(
+        cls,
+        *,
+        encoder_id: str,
+        bm25: tuple[float, float],
+        companies: tuple[Company, ...],
+        in_pieces: int,
+        provenance: Provenance,
+        faults: tuple[Fault, ...],
+        vectors: Vectors,
+        centring: Centring,
+        words: LexicalIndex,
+        bigrams: LexicalIndex,
+    ) -> "Catalog":
+        """The catalog with what is derived from its parts."""
+        return cls(
+            id=_content_id(encoder_id, bm25, companies, vectors),
+            encoder_id=encoder_id,
+            bm25=bm25,
+            companies=companies,
+            in_pieces=in_pieces,
+            provenance=provenance,
+            faults=faults,
+            vectors=vectors,
+            centring=centring,
+            dense=DenseIndex(centring.documents(vectors)),
+            words=words,
+            bigrams=bigrams,
+            facets=Facets(companies),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the catalog into a folder, in place of the catalog that may be there.
+
+        Raises:
+            ForeignOutput: the folder holds something else.
+        """
+        check_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=_STAGED, dir=folder))
+        np.save(staged / "vectors.npy", self.vectors)
+        means = np.stack([self.centring.query_mean, self.centring.document_mean])
+        np.save(staged / "means.npy", means)
+        self.words.save(staged / "words")
+        self.bigrams.save(staged / "bigrams")
+        segments.write_records(staged / "records.duckdb", self.companies, self.faults)
+        segment = segments.free_name(folder, _SEGMENT + self.id[:16])
+        manifest = {
+            "format": FORMAT,
+            "id": self.id,
+            "segment": segment.name,
+            "encoder": self.encoder_id,
+            "bm25": {"k1": self.bm25[0], "b": self.bm25[1]},
+            "companies": len(self.companies),
+            "in_pieces": self.in_pieces,
+            "provenance": asdict(self.provenance),
+            "files": segments.hashes(staged),
+        }
+        staged.rename(segment)
+        segments.replace_text(
+            folder / _MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=2)
+        )
+        for other in folder.iterdir():
+            if other.name.startswith((_SEGMENT, _STAGED)) and other != segment:
+                shutil.rmtree(other)
+
+
+def check_folder(folder: Path) -> None:
+    """Nothing, where a catalog may be written.
+
+    Raises:
+        ForeignOutput: it is a file, or a folder that holds something other than a catalog.
+    """
+    if folder.is_file():
+        message = f"カタログの出力先 {folder} はファイルです。フォルダー名を指定してください。"
+        raise ForeignOutput(message)
+    if folder.is_dir() and not (folder / _MANIFEST).exists():
+        others = [path for path in folder.iterdir() if not path.name.startswith(_STAGED)]
+        if others:
+            message = (
+                f"{folder} にはカタログ以外のもの（{others[0].name} など）があります。"
+                "空のフォルダーか新しい名前を指定してください。"
+            )
+            raise ForeignOutput(message)
+
+
+def _encode(
+    documents: Sequence[str], encoder: Encoder, former: Catalog | None, advance: Advance | None
+) -> Vectors:
+    """A vector for each document; those that the former catalog holds are taken from there."""
+    known: dict[str, NDArray[np.float32]] = {}
+    if former is not None and former.encoder_id == encoder.id:
+        texts = [text.normalise(text.company_text(company)) for company in former.companies]
+        known = dict(zip(texts, former.vectors, strict=True))
+    fresh = sorted({document for document in documents if document not in known})
+    known |= zip(fresh, encoder.encode_documents(fresh, advance=advance), strict=True)
+    vectors = np.empty((len(documents), encoder.dim), dtype=np.float32)
+    for row, document in enumerate(documents):
+        vectors[row] = known[document]
+    return vectors
+
+
+def _centring(vectors: Vectors, encoder: Encoder) -> Centring:
+    """The means of this catalog, from the shipped background and its own documents."""
+    queries = encoder.encode_queries([text.normalise(t) for t in centring.background_issues()])
+    prior = encoder.encode_documents([text.normalise(t) for t in centring.background_profiles()])
+    return Centring.fit(queries, vectors, prior)
+
+
+def _with_goals(
+    companies: tuple[Company, ...], vectors: Vectors, encoder: Encoder
+) -> tuple[Company, ...]:
+    """The companies with goals read from the profile where none were declared, marked as such."""
+    rows = [row for row, company in enumerate(companies) if not company.sdgs]
+    if not rows:
+        return companies
+    inferred = list(companies)
+    goals = sdgs.infer(vectors[rows], sdgs.prototypes(encoder))
+    for row, found in zip(rows, goals, strict=True):
+        inferred[row] = replace(companies[row], sdgs=found, is_sdgs_inferred=True)
+    return tuple(inferred)
+
+
+def _provenance(companies: Reading[Company]) -> Provenance:
+    return Provenance(
+        source=companies.source,
+        sha256=companies.sha256,
+        rows=companies.rows,
+        accepted=len(companies),
+        merged=companies.merged,
+        rejected=companies.rejected,
+    )
+
+
+def _content_id(
+    encoder_id: str, bm25: tuple[float, float], companies: Sequence[Company], vectors: Vectors
+) -> str:
+    digest = hashlib.sha256(json.dumps([FORMAT, encoder_id, bm25]).encode())
+    for company in companies:
+        digest.update(json.dumps(records.to_json(company), sort_keys=True).encode())
+    digest.update(np.ascontiguousarray(vectors).tobytes())
+    return digest.hexdigest()
+
+
+def _read_manifest(folder: Path) -> records.Json:
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        message = (
+            f"{folder} はカタログではありません（{_MANIFEST} を読めません）。"
+            "「matcher build 企業表 --catalog フォルダー」で作ってください。"
+        )
+        raise DataError(message) from error
+    if manifest.get("format") != FORMAT:
+        message = (
+            f"カタログ {folder} の形式は {manifest.get('format')} ですが、"
+            f"この版が読めるのは {FORMAT} です。matcher build で作り直してください。"
+        )
+        raise StaleCatalog(message)
+    return dict(manifest)

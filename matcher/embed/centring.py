@@ -1,0 +1,69 @@
+"""Removes the common direction of an encoder's space.
+
+Raw E5 cosines of Japanese texts all lie in 0.75-0.9. Subtracting each side's own mean spreads them
+out and removes hub companies that are near everything; one mean for both sides is worse than none.
+"""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher import codes
+from matcher.types import Vectors
+
+PRIOR_ROWS = (
+    10  # what the background counts for, in documents, so that a small catalog is not its own mean
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Centring:
+    """The mean of each side, float64, (dim,)."""
+
+    query_mean: NDArray[np.float64]
+    document_mean: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, queries: Vectors, documents: Vectors, prior: Vectors) -> "Centring":
+        """The means of background queries, and of the catalog's documents drawn to a background.
+
+        Queries never come from the issues at hand: one issue's list must not depend on its
+        neighbours. `prior` are vectors of background profiles, which weigh as `PRIOR_ROWS` rows.
+        """
+        background = prior.mean(axis=0, dtype=np.float64)
+        total = documents.sum(axis=0, dtype=np.float64) + PRIOR_ROWS * background
+        return cls(
+            query_mean=queries.mean(axis=0, dtype=np.float64),
+            document_mean=total / (len(documents) + PRIOR_ROWS),
+        )
+
+    def queries(self, vectors: Vectors) -> Vectors:
+        """The vectors without the mean of the queries, unit length again."""
+        return _unit(vectors - self.query_mean)
+
+    def documents(self, vectors: Vectors) -> Vectors:
+        """The vectors without the mean of the documents, unit length again."""
+        return _unit(vectors - self.document_mean)
+
+
+def background_issues() -> list[str]:
+    """The shipped texts in the manner of issues: title, newline, description."""
+    return [f"{line['title']}\n{line['description']}" for line in _lines("background.jsonl")]
+
+
+def background_profiles() -> list[str]:
+    """The shipped texts in the manner of profiles."""
+    return [line["profile"] for line in _lines("background_profiles.jsonl")]
+
+
+def _lines(name: str) -> list[dict[str, str]]:
+    content = (codes.data_folder() / name).read_text(encoding="utf-8")
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def _unit(vectors: NDArray[np.float64]) -> Vectors:
+    """Rows of unit length; a row of zeros stays zeros."""
+    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+    return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)

@@ -1,0 +1,1 @@
+"""From hits to places: one scale, one sum, neutral ties, and the spans that say why."""

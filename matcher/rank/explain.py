@@ -1,0 +1,161 @@
+"""Which span of the issue meets which span of the profile: quotations of both, nothing else."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from matcher import codes, text
+from matcher.text import Word
+from matcher.types import Company, Constraint, Evidence, Vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passage:
+    """A text taken apart for quoting."""
+
+    sentences: tuple[str, ...]  # as written
+    vectors: Vectors  # centred, one for each sentence
+    words: tuple[Word, ...]  # content words, placed in the text as written
+    source: str  # the text as written
+
+
+def passages(
+    sources: Sequence[str],
+    encode: Callable[[Sequence[str]], Vectors],
+    centre: Callable[[Vectors], Vectors],
+) -> list[Passage]:
+    """A passage for each text; the sentences of all of them are encoded together."""
+    split = [text.sentences(source) for source in sources]
+    every = sorted({sentence for sentences in split for sentence in sentences})
+    vectors = centre(encode([text.normalise(sentence) for sentence in every]))
+    at = {sentence: i for i, sentence in enumerate(every)}
+    return [
+        Passage(tuple(found), vectors[[at[s] for s in found]], tuple(_placed_words(source)), source)
+        for source, found in zip(sources, split, strict=True)
+    ]
+
+
+def region_reason(company: Company, constraint: Constraint) -> str:
+    """In Japanese, how the company stands to the issue's prefecture: nearest reason first."""
+    here = constraint.prefecture
+    home = codes.prefecture_name(company.headquarters) if company.headquarters else "不明"
+    undeclared = (
+        "" if company.is_area_declared else "（対応地域の記載なし、本社所在地のみとみなす）"
+    )
+    if here and company.headquarters == here:
+        return f"本社が同じ都道府県（{home}）{undeclared}"
+    if company.regions == codes.ALL_PREFECTURES:
+        return "全国対応"
+    if here in company.regions:
+        return f"対応地域に{codes.prefecture_name(here)}を含む（本社 {home}）"
+    if (
+        here
+        and company.headquarters
+        and codes.block_of(here) == codes.block_of(company.headquarters)
+    ):
+        return f"本社が同じ地域ブロック（{codes.block_of(here)}、{home}）{undeclared}"
+    return (
+        f"対応地域の外（本社 {home}）{undeclared}"
+        if here
+        else f"課題の都道府県が不明（本社 {home}）"
+    )
+
+
+def evidence(
+    issue: Passage, company: Passage, rarity: Callable[[str], float], most: int
+) -> tuple[Evidence, ...]:
+    """At most so many pairs of spans: the two sentences nearest in meaning, then shared terms.
+
+    `rarity` weighs a lemma; the terms whose words weigh most come first, ties in the issue's order.
+    """
+    found = [*_nearest_sentences(issue, company), *_shared_terms(issue, company, rarity)]
+    return tuple(found[:most])
+
+
+def _placed_words(source: str) -> Iterator[Word]:
+    """The content words of a text, placed in the text as written."""
+    folded, starts, ends = text.as_written(source)
+    for word in text.words(folded):
+        yield Word(word.lemma, starts[word.start], ends[word.end - 1])
+
+
+def _nearest_sentences(issue: Passage, company: Passage) -> Iterator[Evidence]:
+    """The pair of sentences with the highest cosine, where there is one above zero."""
+    if not issue.sentences or not company.sentences:
+        return
+    # einsum adds in a fixed order; six decimals, so that the first of equals is always the same
+    cosines = np.round(np.einsum("id,jd->ij", issue.vectors, company.vectors, dtype=np.float64), 6)
+    at, to = np.unravel_index(int(cosines.argmax()), cosines.shape)
+    if cosines[at, to] > 0:
+        yield Evidence(
+            issue_span=issue.sentences[at], company_span=company.sentences[to], kind="meaning"
+        )
+
+
+def _shared_terms(
+    issue: Passage, company: Passage, rarity: Callable[[str], float]
+) -> Iterator[Evidence]:
+    """The longest runs of words that stand in both texts, the rarest first, no word twice."""
+    runs = sorted(_runs(issue, company), key=lambda run: (-_weight(issue, run, rarity), run.at))
+    told: set[str] = set()
+    for run in runs:
+        lemmas = {word.lemma for word in issue.words[run.at : run.at + run.length]}
+        if lemmas <= told:
+            continue
+        told |= lemmas
+        yield Evidence(
+            issue_span=_quote(issue, run.at, run.length),
+            company_span=_quote(company, run.to, run.length),
+            kind="term",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """So many neighbouring words at a place in the issue and at a place in the profile."""
+
+    at: int
+    to: int
+    length: int
+
+
+def _runs(issue: Passage, company: Passage) -> Iterator[_Run]:
+    """For each word of the issue that opens a shared run, the longest one."""
+    places: dict[str, list[int]] = {}
+    for to, word in enumerate(company.words):
+        places.setdefault(word.lemma, []).append(to)
+    at = 0
+    while at < len(issue.words):
+        found = [
+            _Run(at, to, _reach(issue, at, company, to))
+            for to in places.get(issue.words[at].lemma, ())
+        ]
+        if found:
+            best = max(found, key=lambda run: (run.length, -run.to))
+            yield best
+            at += best.length
+        else:
+            at += 1
+
+
+def _reach(issue: Passage, at: int, company: Passage, to: int) -> int:
+    """How many words from these two places on are the same and stand side by side in both texts."""
+    length = 1
+    while (
+        at + length < len(issue.words)
+        and to + length < len(company.words)
+        and issue.words[at + length].lemma == company.words[to + length].lemma
+        and issue.words[at + length].start == issue.words[at + length - 1].end
+        and company.words[to + length].start == company.words[to + length - 1].end
+    ):
+        length += 1
+    return length
+
+
+def _weight(issue: Passage, run: _Run, rarity: Callable[[str], float]) -> float:
+    return sum(rarity(word.lemma) for word in issue.words[run.at : run.at + run.length])
+
+
+def _quote(passage: Passage, at: int, length: int) -> str:
+    return passage.source[passage.words[at].start : passage.words[at + length - 1].end]

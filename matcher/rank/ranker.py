@@ -1,0 +1,63 @@
+"""Fused hits → the first k places, with neutral ties and every part of the score in view."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.types import Company, Hits, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A company's place before it is explained."""
+
+    row: int
+    score: float
+    parts: Mapping[str, float]  # by the source of the hits they come from; they sum to the score
+
+
+def first(
+    fused: Hits, parts: Sequence[Hits], k: int, issue_id: str, companies: Sequence[Company]
+) -> list[Place]:
+    """The first k places, best first, with what each part gave.
+
+    Equal scores go by SHA-256 of issue id, NUL, company id: an order that favours no name, no id
+    and no input order, and that does not depend on k.
+    """
+    if not len(fused.rows):
+        return []
+    last = fused.scores[min(k, len(fused.rows)) - 1]
+    tied = fused.scores >= last  # whoever ties with the last place competes for it
+    scored = list(zip(fused.scores[tied].tolist(), fused.rows[tied].tolist(), strict=True))
+    scored.sort(key=lambda one: (-one[0], _lot(issue_id, companies[one[1]].company_id)))
+    rows = np.array([row for _, row in scored[:k]], dtype=np.int64)
+    shares = {part.source: _shares(part, rows) for part in parts}
+    return [
+        Place(row, score, {source: share[at] for source, share in shares.items()})
+        for at, (score, row) in enumerate(scored[:k])
+    ]
+
+
+def has_evidence(
+    dense: Hits, shared_words: NDArray[np.int64], least_cosine: float, least_words: int
+) -> bool:
+    """Whether some allowed company has something in common with the issue, in absolute terms.
+
+    `shared_words` counts the different content words that each row of `dense` shares. A z-score
+    cannot tell: among a hundred strangers one always stands out.
+    """
+    return bool(((dense.scores >= least_cosine) & (shared_words >= least_words)).any())
+
+
+def _shares(part: Hits, rows: Rows) -> list[float]:
+    """What the part gave to each of these rows."""
+    order = np.argsort(part.rows)
+    found: list[float] = part.scores[order[np.searchsorted(part.rows, rows, sorter=order)]].tolist()
+    return found
+
+
+def _lot(issue_id: str, company_id: str) -> bytes:
+    return hashlib.sha256(f"{issue_id}\0{company_id}".encode()).digest()

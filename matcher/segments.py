@@ -1,0 +1,134 @@
+"""Immutable folders of arrays and records under a catalog: written once, hashed, verified, read."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import duckdb
+
+from matcher import records
+from matcher.errors import StaleCatalog
+from matcher.types import Company, Fault
+
+# DuckDB fetches an extension over the network at first use; json is built in.
+_OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+_COLUMNS = {
+    "company_id": "VARCHAR",
+    "name": "VARCHAR",
+    "profile": "VARCHAR",
+    "headquarters": "VARCHAR",
+    "regions": "VARCHAR[]",
+    "is_area_declared": "BOOLEAN",
+    "industry": "VARCHAR",
+    "kind": "VARCHAR",
+    "sdgs": "INTEGER[]",
+    "is_sdgs_inferred": "BOOLEAN",
+    "contact": "VARCHAR",
+    "extra": "JSON",
+}
+_FAULT_COLUMNS = {name: "VARCHAR" for name in Fault.__dataclass_fields__} | {"row": "BIGINT"}
+
+
+def free_name(folder: Path, name: str) -> Path:
+    """A path in the folder that does not exist yet: a segment in use is never written over."""
+    taken = 1
+    path = folder / name
+    while path.exists():
+        taken += 1
+        path = folder / f"{name}-{taken}"
+    return path
+
+
+def hashes(segment: Path) -> dict[str, str]:
+    """SHA-256 of every file below a segment, by its relative path."""
+    files = sorted(path for path in segment.rglob("*") if path.is_file())
+    return {
+        path.relative_to(segment).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+def replace_text(path: Path, content: str) -> None:
+    """Put a text in a file's place in one step that survives a crash."""
+    staged = path.with_name(f".staged-{path.name}")
+    with staged.open("w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    staged.replace(path)
+
+
+def verify(segment: Path, expected: dict[str, str]) -> None:
+    """Nothing, where every file is as it was written.
+
+    Raises:
+        StaleCatalog: one is missing or differs.
+    """
+    found = hashes(segment) if segment.is_dir() else {}
+    for name, digest in expected.items():
+        if found.get(name) != digest:
+            message = (
+                f"カタログのファイル {segment.name}/{name} が壊れているか、書き換えられています。"
+                "matcher build で作り直してください。"
+            )
+            raise StaleCatalog(message)
+
+
+def write_records(path: Path, companies: Sequence[Company], faults: Sequence[Fault]) -> None:
+    """Records and faults as the tables `companies` and `faults` of a new DuckDB file."""
+    with duckdb.connect(str(path), config=_OFFLINE) as connection:
+        rows = [records.to_json(company) for company in companies]
+        _fill(connection, path.with_name("companies.jsonl"), _COLUMNS, rows)
+        rows = [asdict(fault) for fault in faults]
+        _fill(connection, path.with_name("faults.jsonl"), _FAULT_COLUMNS, rows)
+
+
+def _fill(
+    connection: duckdb.DuckDBPyConnection,
+    staged: Path,
+    columns: dict[str, str],
+    rows: Sequence[records.Json],
+) -> None:
+    """A table of JSON records with their place, named as the staged file it is read from.
+
+    Row by row, DuckDB takes minutes for 20,000 records.
+    """
+    columns = {"place": "BIGINT"} | columns
+    typed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+    connection.execute(f"CREATE TABLE {staged.stem} ({typed})")
+    with staged.open("w", encoding="utf-8") as file:
+        for place, row in enumerate(rows):
+            file.write(json.dumps({"place": place} | row, ensure_ascii=False) + "\n")
+    connection.execute(
+        f"INSERT INTO {staged.stem} "
+        "SELECT * FROM read_json(?, format='newline_delimited', columns=?)",
+        [str(staged), columns],
+    )
+    staged.unlink()
+
+
+def read_records(path: Path) -> tuple[tuple[Company, ...], tuple[Fault, ...]]:
+    """What `write_records` wrote, in its order."""
+    with duckdb.connect(str(path), read_only=True, config=_OFFLINE) as connection:
+        companies = _select(connection, "companies", list(_COLUMNS))
+        faults = _select(connection, "faults", list(_FAULT_COLUMNS))
+    for row in companies:
+        row["extra"] = json.loads(row["extra"])
+    return (
+        tuple(records.from_json(Company, row) for row in companies),
+        tuple(Fault(**row) for row in faults),
+    )
+
+
+def _select(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
+) -> list[records.Json]:
+    chosen = ", ".join(f'"{name}"' for name in columns)
+    rows = connection.execute(f"SELECT {chosen} FROM {table} ORDER BY place").fetchall()
+    return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -1,0 +1,80 @@
+"""What a run may be tuned by, in one flat record."""
+
+import math
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from matcher.errors import MatcherError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Weights are in z units of the catalog; 0.65, 0.175, 0.175 were measured on four sets.
+
+    Raises:
+        MatcherError: values that cannot be together.
+    """
+
+    dense_weight: float = 0.65  # meaning: centred cosine of the encoder
+    words_weight: float = 0.175  # BM25 over content words
+    bigrams_weight: float = 0.175  # BM25 over character bigrams: catches what the dictionary splits
+    sdgs_weight: float = 0.1  # the most that shared goals can add
+    region_weight: float = 0.05  # the most that a near head office can add
+    bm25_k1: float = 1.2
+    bm25_b: float = 0.75
+    least_cosine: float = 0.2  # centred cosine under which nothing is evidence
+    least_words: int = 3  # different content words in common, likewise
+    spans: int = 4  # most pieces of evidence shown for a pair
+
+    @classmethod
+    def load(cls, path: Path) -> "Settings":
+        """The settings of a TOML file; what it does not name keeps its default.
+
+        Raises:
+            MatcherError: no such file, not TOML, an unknown name, or a value that cannot be.
+        """
+        found = _read(path)
+        known = sorted(field.name for field in fields(cls))
+        for name in found:
+            if name not in known:
+                message = (
+                    f"設定ファイル {path} の「{name}」は知らない項目です。"
+                    f"使える項目: {'、'.join(known)}。"
+                )
+                raise MatcherError(message)
+        checked = {name: _number(path, name, value) for name, value in found.items()}
+        return replace(cls(), **checked)  # type: ignore[arg-type]  # _number keeps whole ones whole
+
+    def __post_init__(self) -> None:
+        if self.dense_weight + self.words_weight + self.bigrams_weight <= 0:
+            names = "dense_weight・words_weight・bigrams_weight"
+            message = f"設定の {names} は、少なくとも1つを0より大きくしてください。"
+            raise MatcherError(message)
+        for name, most in (("sdgs_weight", 0.1), ("bm25_b", 1)):
+            if getattr(self, name) > most:
+                message = f"設定の {name} は {most} 以下にしてください（{getattr(self, name)}）。"
+                raise MatcherError(message)
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"設定ファイル {path} を開けません（{error.strerror}）。名前を確かめてください。"
+        raise MatcherError(message) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"設定ファイル {path} をTOMLとして読めません（{error}）。書式を直してください。"
+        raise MatcherError(message) from error
+
+
+def _number(path: Path, name: str, value: object) -> float:
+    """A finite number ≥ 0, whole where the default is."""
+    whole = isinstance(getattr(Settings(), name), int)
+    is_number = isinstance(value, int) or (isinstance(value, float) and not whole)
+    if isinstance(value, int | float) and not isinstance(value, bool) and is_number:
+        if math.isfinite(value) and value >= 0:
+            return value
+    wanted = "0以上の整数" if whole else "0以上の数"
+    message = f"設定ファイル {path} の「{name}」は{wanted}にしてください（指定値: {value}）。"
+    raise MatcherError(message)

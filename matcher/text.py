@@ -1,0 +1,164 @@
+"""Japanese text: normalised, cut into words, character bigrams and sentences.
+
+The same functions serve issues and profiles, so that the two sides meet. NFKC comes before the
+tagger: half-width ｺﾞﾐ has no lemma in UniDic, ゴミ and ごみ meet at 塵.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import fugashi
+
+from matcher.types import Company, Issue
+
+# Parts of speech that carry content in UniDic, but for sub-classes that support another word.
+_CONTENT = frozenset({"名詞", "動詞", "形容詞", "形状詞"})
+_SUPPORT = frozenset({"非自立可能", "数詞", "助動詞語幹"})
+
+# Words of the field that unidic-lite cuts apart. Each has a test.
+COMPOUNDS = frozenset({"脱炭素", "オンデマンド", "再エネ", "道の駅", "ヤングケアラー"})
+_LONGEST_COMPOUND = 3  # in words of the dictionary
+
+_SENTENCE = re.compile(r"[^。！？!?\n]+[。！？!?]*[」』）)]*")
+_CLAUSE = re.compile(r"[^、，,;；]+[、，,;；]*")
+_RUN = re.compile(r"\w+")
+_VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_LONG_SENTENCE = 120  # characters; a longer one is quoted by clauses
+_LONG_LATTICE = 2000  # characters given to the tagger at once: its lattice grows with the sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A content word: its dictionary form and where it stands in the normalised text."""
+
+    lemma: str
+    start: int
+    end: int
+
+
+def issue_text(issue: Issue) -> str:
+    """The query of an issue: title, newline, description, as written."""
+    return f"{issue.title}\n{issue.description}"
+
+
+def company_text(company: Company) -> str:
+    """The document of a company: the profile alone (name and industry in front cost 0.06 nDCG)."""
+    return company.profile
+
+
+def normalise(text: str) -> str:
+    """The text in NFKC without controls, invisible marks and lone surrogates; newlines stay."""
+    folded = unicodedata.normalize("NFKC", "".join(map(_visible, text)))
+    return "".join(map(_visible, folded))
+
+
+def words(text: str) -> list[Word]:
+    """The content words of a normalised text in their order, compounds of the field joined."""
+    return [word for piece, start in _pieces(text) for word in _tag(piece, start)]
+
+
+def lemmas(text: str) -> list[str]:
+    """The dictionary forms of the content words of a normalised text, in their order."""
+    return [word.lemma for word in words(text)]
+
+
+def bigrams(text: str) -> list[str]:
+    """The character bigrams of a normalised text, none across punctuation; a lone one stays."""
+    runs = _RUN.findall(text.casefold())
+    return [run[i : i + 2] for run in runs for i in range(max(1, len(run) - 1))]
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text exactly as written, blanks around them cut; long ones by clause."""
+    found: list[str] = []
+    for sentence in _SENTENCE.findall(text):
+        parts = _CLAUSE.findall(sentence) if len(sentence) > _LONG_SENTENCE else [sentence]
+        found += [part.strip() for part in parts if _RUN.search(part)]
+    return found
+
+
+def as_written(text: str) -> tuple[str, list[int], list[int]]:
+    """The normalised text with, for each of its characters, where its source starts and ends.
+
+    Lets a word found in the normalised text be quoted from the text as written.
+    """
+    folded: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for start, end in _clusters(text):
+        piece = normalise(text[start:end])
+        folded.append(piece)
+        starts += [start] * len(piece)
+        ends += [end] * len(piece)
+    return "".join(folded), starts, ends
+
+
+def _visible(char: str) -> str:
+    """The character; a blank for a control that separates, nothing for one that only hides."""
+    if _VARIATION.match(char):
+        return ""  # 葛 with and without a variation selector is one word
+    if char == "\n" or char.isprintable():
+        return char
+    if char in "\t\v\f\r\x1c\x1d\x1e\x85\u2028\u2029" or char.isspace():
+        return "\n" if char in "\v\f\r\x85\u2028\u2029" else " "
+    return char if unicodedata.category(char) == "Co" else ""  # 外字 stay: they are somebody's name
+
+
+def _clusters(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each character with the marks that combine with it (ｶﾞ, か + dakuten)."""
+    start = 0
+    for at in range(1, len(text) + 1):
+        if at == len(text) or not (unicodedata.combining(text[at]) or text[at] in "ﾞﾟ"):
+            yield start, at
+            start = at
+
+
+def _pieces(text: str) -> Iterator[tuple[str, int]]:
+    """Sentences, cut where they would be too long for one lattice, with their place."""
+    for sentence in _SENTENCE.finditer(text):
+        for at in range(sentence.start(), sentence.end(), _LONG_LATTICE):
+            yield text[at : min(at + _LONG_LATTICE, sentence.end())], at
+
+
+@cache
+def _tagger() -> fugashi.Tagger:
+    return fugashi.Tagger()
+
+
+def _tag(piece: str, offset: int) -> list[Word]:
+    """The content words of one sentence."""
+    nodes: list[tuple[str, int, str | None]] = []  # surface, start, lemma where it carries content
+    at = offset
+    for node in _tagger()(piece):
+        at += len(node.white_space)
+        nodes.append((node.surface, at, _content_lemma(node)))
+        at += len(node.surface)
+    return list(_join(nodes))
+
+
+def _content_lemma(node: fugashi.UnidicNode) -> str | None:
+    """The lemma of a content word (サービス-service → サービス), the surface of an unknown one."""
+    feature = node.feature
+    if feature.pos1 not in _CONTENT or feature.pos2 in _SUPPORT:
+        return None
+    lemma = (feature.lemma or node.surface).split("-")[0] or node.surface
+    return str(lemma).casefold() if _RUN.search(node.surface) else None
+
+
+def _join(nodes: list[tuple[str, int, str | None]]) -> Iterator[Word]:
+    """Words, with neighbours that spell a compound of the field joined to one."""
+    at = 0
+    while at < len(nodes):
+        surface, start, lemma = nodes[at]
+        taken = 1
+        for span in range(_LONGEST_COMPOUND, 1, -1):
+            joined = "".join(node[0] for node in nodes[at : at + span])
+            if joined in COMPOUNDS:
+                surface, lemma, taken = joined, joined, span
+                break
+        if lemma is not None:
+            yield Word(lemma, start, start + len(surface))
+        at += taken
