@@ -136,7 +136,7 @@ def _part(key: str) -> Column[Place]:
         width=9,
         style="part",
         value=_of_entry(lambda entry: entry.parts.get(key, 0.0)),
-        note=_PART_NOTES.get(key, "得点の内訳の一つです。"),
+        note=wording.PART_NOTES.get(key, "得点の内訳の一つです。"),
     )
 
 
@@ -161,13 +161,6 @@ def _company_extra(key: str) -> Column[Place]:
 
 
 _CARRIED = "元の表にあった列を、そのまま載せています。"
-_PART_NOTES = {
-    "dense": "課題と企業の文章の意味がどれほど近いかです。全企業の平均が0です。",
-    "words": "課題と企業の文章に共通する言葉の多さです。全企業の平均が0です。",
-    "bigrams": "課題と企業の文章に共通する文字の並びの多さです。全企業の平均が0です。",
-    "sdgs": "SDGsの目標が共通することによる、わずかな加点です。",
-    "region": "地域の近さによる、わずかな加点です。",
-}
 
 _OVERVIEW: tuple[Column[Shortlist], ...] = (
     Column(
@@ -308,8 +301,7 @@ _DETAIL: tuple[Column[Place], ...] = (
         width=7,
         style="score",
         value=_of_entry(lambda e: e.score),
-        note="内訳の合計です。この課題にとって、企業全体の平均からどれほど離れているかを表します。"
-        "100点満点の点数でも、成功の見込みでもありません。小数第3位を四捨五入して表示しています。",
+        note=wording.SCORE_NOTE,
     ),
 )
 _DETAIL_REASONS: tuple[Column[Place], ...] = (

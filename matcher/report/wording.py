@@ -19,6 +19,17 @@ PARTS: Mapping[str, str] = {
     "sdgs": "SDGs",
     "region": "地域",
 }
+PART_NOTES: Mapping[str, str] = {
+    "dense": "課題と企業の文章の意味がどれほど近いかです。全企業の平均が0です。",
+    "words": "課題と企業の文章に共通する言葉の多さです。全企業の平均が0です。",
+    "bigrams": "課題と企業の文章に共通する文字の並びの多さです。全企業の平均が0です。",
+    "sdgs": "SDGsの目標が共通することによる、わずかな加点です。",
+    "region": "地域の近さによる、わずかな加点です。",
+}
+SCORE_NOTE = (
+    "内訳の合計です。この課題にとって、企業全体の平均からどれほど離れているかを表します。"
+    "100点満点の点数でも、成功の見込みでもありません。小数第3位を四捨五入して表示しています。"
+)
 EVIDENCE_KINDS: Mapping[str, str] = {"meaning": "意味", "term": "言葉"}
 EXCLUSIONS: Mapping[str, str] = {"region": "地域", "sdgs": "SDGs"}
 REGION_RULES: Mapping[RegionRule, str] = {

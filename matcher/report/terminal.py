@@ -1,0 +1,157 @@
+"""Shortlists in the terminal: a table of all issues, and one issue with its working.
+
+All data goes through `rich.text.Text`, which reads no markup, and is cleaned of control characters,
+so that neither `[bold]` nor an escape sequence in a name does anything.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.cells import cell_len, chop_cells
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from matcher.report import wording
+from matcher.types import Entry, Shortlist
+
+_WIDEST = 80  # lines longer than this are hard to read, and do not fit a mail
+_LABEL = 10  # cells before a value, its label included
+# What may not be parted: a run of half-width characters with the blank behind it, or a character
+# with the opening bracket before it, and the marks behind it that may not begin a line. A number
+# stays with the name that a no-break space ties it to.
+_UNBROKEN = re.compile(
+    r"[「『（【〈《]*(?:[!-~]+ *|.(?:\xa0[!-~]+)?)[、。，．・：；！？」』）】〉》ぁぃぅぇぉっゃゅょァィゥェォッャュョー…]*",
+    re.DOTALL,
+)
+
+
+def print_summary(console: Console, shortlists: Sequence[Shortlist]) -> None:
+    """Print a row for each issue: 課題ID, 課題, 1位, 得点, 状態; then a count of each status."""
+    table = Table(box=None, width=_width(console), pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("課題ID", max_width=16, overflow="fold")
+    table.add_column("課題", ratio=5, no_wrap=True, overflow="ellipsis")
+    table.add_column("1位", ratio=4, no_wrap=True, overflow="ellipsis")
+    table.add_column("得点", width=6, justify="right", no_wrap=True)
+    table.add_column("状態", width=8, no_wrap=True)
+    for shortlist in shortlists:
+        table.add_row(*_summary_row(shortlist))
+    console.print(table)
+    console.print(Text(_counts(shortlists)), soft_wrap=False)
+
+
+def print_shortlist(console: Console, shortlist: Shortlist) -> None:
+    """Print one issue and its candidates, each with parts, region, SDGs and evidence."""
+    width = _width(console)
+    issue = shortlist.issue
+    _print(console, width, f"{wording.one_line(issue.issue_id)}　{_title(shortlist)}", style="bold")
+    _print(console, width, wording.place(shortlist))
+    if issue.sdgs:
+        _print_field(console, width, "SDGs", "、".join(wording.goal_names(issue.sdgs)))
+    state = f"{wording.status_label(shortlist)}（{wording.considered_sentence(shortlist)}）"
+    _print_field(console, width, "状態", state)
+    if shortlist.status != "ranked":
+        _print(console, width, wording.reason(shortlist) + wording.advice(shortlist))
+    for entry in shortlist.entries:
+        console.print()
+        _print_entry(console, width, entry)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """The lines of a text, each at most `width` cells wide; 。 and 」 do not begin a line."""
+    lines: list[str] = []
+    for paragraph in wording.clean(text).expandtabs(4).split("\n"):
+        lines.extend(_wrap_paragraph(paragraph, width))
+    return lines
+
+
+def _wrap_paragraph(paragraph: str, width: int) -> Iterator[str]:
+    line = ""
+    for token in _UNBROKEN.findall(paragraph):
+        if cell_len(line + token.rstrip()) <= width:
+            line += token
+            continue
+        if line:
+            yield line.rstrip()
+        *full, line = chop_cells(token, width) or [""]
+        yield from full
+    yield line.rstrip()
+
+
+def _width(console: Console) -> int:
+    return min(console.width, _WIDEST)
+
+
+def _title(shortlist: Shortlist) -> str:
+    return wording.one_line(shortlist.issue.title)
+
+
+def _summary_row(shortlist: Shortlist) -> tuple[Text, Text, Text, Text, Text]:
+    first = shortlist.entries[0] if shortlist.entries else None
+    return (
+        Text(wording.one_line(shortlist.issue.issue_id)),
+        Text(_title(shortlist)),
+        Text(wording.one_line(first.company.name) if first else "－"),
+        Text(wording.number(first.score) if first else ""),
+        Text(wording.status_label(shortlist), style="" if first else "yellow"),
+    )
+
+
+def _counts(shortlists: Iterable[Shortlist]) -> str:
+    counts = Counter(shortlist.status for shortlist in shortlists)
+    each = "、".join(f"{label} {counts[s]:,}" for s, label in wording.STATUSES.items() if counts[s])
+    return f"課題 {counts.total():,}件" + (f"（{each}）" if each else "")
+
+
+def _print_entry(console: Console, width: int, entry: Entry) -> None:
+    company = entry.company
+    score = f"得点 {wording.number(entry.score)}"
+    band = f"（評価帯 {wording.one_line(entry.band)}）" if entry.band else ""
+    name = f"{entry.rank:>2} {wording.one_line(company.name)}　{score}{band}"
+    _print(console, width, name, style="bold")
+    facts = (company.kind, company.industry, f"本社 {wording.prefecture(company.headquarters)}")
+    for label, value in (
+        ("企業", "・".join(wording.one_line(fact) for fact in facts if fact)),
+        ("企業ID", wording.one_line(company.company_id)),
+        ("窓口", wording.contact(company)),
+        ("内訳", _parts(entry)),
+        ("地域", entry.region_reason),
+        ("SDGs", _shared(entry)),
+        *_evidence(entry),
+    ):
+        _print_field(console, width, label, value, indent=3)
+
+
+def _parts(entry: Entry) -> str:
+    return "、".join(
+        f"{wording.one_line(wording.part_label(key))}\u00a0{wording.signed(entry.parts.get(key, 0.0))}"
+        for key in dict.fromkeys([*wording.PARTS, *entry.parts])
+    )
+
+
+def _shared(entry: Entry) -> str:
+    names = "、".join(wording.goal_names(entry.shared_sdgs)) or "共通する目標なし"
+    return names + (f"（企業の目標は{wording.INFERRED}）" if entry.company.is_sdgs_inferred else "")
+
+
+def _evidence(entry: Entry) -> Iterator[tuple[str, str]]:
+    for evidence in entry.evidence:
+        label = f"根拠 {wording.evidence_label(evidence)}"
+        yield label, f"課題「{wording.one_line(evidence.issue_span)}」"
+        yield "", f"企業「{wording.one_line(evidence.company_span)}」"
+
+
+def _print_field(console: Console, width: int, label: str, value: str, *, indent: int = 0) -> None:
+    gap = indent + _LABEL
+    head = " " * indent + label + " " * (_LABEL - cell_len(label))
+    for line in wrap(value, max(2, width - gap)):
+        _print(console, width, head + line, is_wrapped=True)
+        head = " " * gap
+
+
+def _print(
+    console: Console, width: int, text: str, *, style: str = "", is_wrapped: bool = False
+) -> None:
+    for line in [text] if is_wrapped else wrap(text, width):
+        console.print(Text(line, style=style), no_wrap=True, overflow="ignore", crop=False)
