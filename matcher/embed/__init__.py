@@ -1,0 +1,59 @@
+"""Encoders: texts → unit vectors. `load_encoder` finds the right one for a name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matcher.errors import MatcherError
+
+if TYPE_CHECKING:
+    from matcher.types import Encoder
+
+
+def load_encoder(name: str = "bundled", *, threads: int | None = None) -> "Encoder":
+    """The encoder that `name` stands for.
+
+    `"bundled"` is the one that travels with the installed packages. A folder is a
+    sentence-transformers model on this machine. Anything else is a model's name, which is
+    downloaded where it is not there yet: the only case that may reach a network. `threads` bounds
+    the cores in use and never changes a vector of the bundled encoder.
+
+    Raises `MatcherError` for a folder that is missing or holds no model, a name that cannot be
+    loaded, and `threads` below 1.
+    """
+    if threads is not None and threads < 1:
+        raise MatcherError(
+            f"スレッド数は 1 以上の整数で指定してください（指定された値: {threads}）。"
+        )
+    if name == "bundled":
+        from matcher.embed.bundled import BundledEncoder
+
+        return BundledEncoder(threads)
+    from matcher.embed.sentence import SentenceEncoder
+
+    if _is_path(name):
+        _require_model(Path(name).expanduser())
+    return SentenceEncoder(name, threads)
+
+
+def _is_path(name: str) -> bool:
+    """Whether a folder is meant: a model's name is a word, or two with a slash between."""
+    return (
+        name.startswith((".", "/", "~"))
+        or name.count("/") > 1
+        or "\\" in name
+        or Path(name).exists()
+    )
+
+
+def _require_model(folder: Path) -> None:
+    looked_for = "modules.json または config.json"
+    if not folder.exists():
+        raise MatcherError(
+            f"エンコーダーのフォルダー {folder} がありません。{looked_for} のあるフォルダーを"
+            "指定するか、bundled を指定してください。"
+        )
+    if not any((folder / file).is_file() for file in ("modules.json", "config.json")):
+        raise MatcherError(
+            f"{folder} はモデルのフォルダーではありません（{looked_for} が見つかりません）。"
+            "モデルを保存したフォルダーを指定するか、bundled を指定してください。"
+        )
