@@ -34,6 +34,11 @@ _AREAS = {
     "甲信越": ("15", "19", "20"),
     "信越": ("15", "20"),
     "山陰": ("31", "32"),
+    "東北6県": ("02", "03", "04", "05", "06", "07"),
+    "関東1都6県": ("08", "09", "10", "11", "12", "13", "14"),
+    "近畿2府4県": ("25", "26", "27", "28", "29", "30"),
+    "四国4県": ("36", "37", "38", "39"),
+    "九州7県": ("40", "41", "42", "43", "44", "45", "46"),
 }
 
 # Wards of designated cities that bear the name of a special ward of Tokyo.
@@ -46,6 +51,7 @@ _SHARED_WARDS = {
 }
 
 _MUNICIPALITY_WEIGHTS = (6, 5, 4, 3, 2)
+_LONGEST_NAME = 12  # characters, with a ward behind its city
 _MOST_WARDS = 30  # the numbers of a designated city's wards follow its own: 14100, 14101 … 14118
 _OFFICE = re.compile(r"(?<=[都道府県市区町村])(?:役所|役場|庁)$")
 _DISTRICT = re.compile(r"^.{1,5}?郡(?=.)")
@@ -147,12 +153,17 @@ def find_municipality(name: str, prefecture: str = "") -> tuple[Municipality, ..
 
 
 def find_in_address(address: str) -> tuple[Municipality, ...]:
-    """Every municipality whose name an address may begin with; the longest name decides."""
+    """Every municipality whose name an address may begin with; the longest name decides.
+
+    A 町 or 村 counts only behind its 郡 or alone: 石川町1丁目 is also a corner of a city.
+    """
     rest, own = _without_prefecture(fold_name(address))
-    for start in (rest, _DISTRICT.sub("", rest)):
-        for length in range(min(len(start), 8), 1, -1):
-            found = _named(start[:length])
-            if found:
+    bare = _DISTRICT.sub("", rest)
+    for length in range(min(len(rest), _LONGEST_NAME), 1, -1):
+        for start in (rest, bare):
+            name = start[:length]
+            is_proven = name.endswith(("市", "区")) or start != rest or name == rest
+            if is_proven and (found := _named(name)):
                 return tuple(one for one in found if not own or one.prefecture == own)
     return ()
 
