@@ -79,7 +79,9 @@ def _environment() -> Environment:
 
 def _cleaned(value: object) -> object:
     # Every value that the template prints passes here, so that no field can be forgotten.
-    return wording.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return (
+        wording.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    )
 
 
 def _sha256(style: str) -> str:

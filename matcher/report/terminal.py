@@ -21,10 +21,11 @@ _LABEL = 10  # cells before a value, its label included
 # What may not be parted: a run of half-width characters with the blank behind it, or a character
 # with the opening bracket before it, and the marks behind it that may not begin a line. A number
 # stays with the name that a no-break space ties it to.
-_UNBROKEN = re.compile(
-    r"[「『（【〈《]*(?:[!-~]+ *|.(?:\xa0[!-~]+)?)[、。，．・：；！？」』）】〉》ぁぃぅぇぉっゃゅょァィゥェォッャュョー…]*",
-    re.DOTALL,
+_OPENING, _CLOSING = (
+    "「『（【〈《",
+    "、。，．・：；！？」』）】〉》ぁぃぅぇぉっゃゅょァィゥェォッャュョー…",
 )
+_UNBROKEN = re.compile(rf"[{_OPENING}]*(?:[!-~]+ *|.(?:\xa0[!-~]+)?)[{_CLOSING}]*", re.DOTALL)
 
 
 def print_summary(console: Console, shortlists: Sequence[Shortlist]) -> None:
@@ -124,9 +125,10 @@ def _print_entry(console: Console, width: int, entry: Entry) -> None:
 
 
 def _parts(entry: Entry) -> str:
+    values = {**dict.fromkeys(wording.PARTS, 0.0), **entry.parts}
     return "、".join(
-        f"{wording.one_line(wording.part_label(key))}\u00a0{wording.signed(entry.parts.get(key, 0.0))}"
-        for key in dict.fromkeys([*wording.PARTS, *entry.parts])
+        f"{wording.one_line(wording.part_label(part))}\xa0{wording.signed(value)}"
+        for part, value in values.items()
     )
 
 

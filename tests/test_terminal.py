@@ -1,0 +1,132 @@
+"""The terminal's tables: right in width, inert to markup and escape sequences."""
+
+import io
+
+import pytest
+import report_examples as examples
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from matcher.report.terminal import print_shortlist, print_summary, wrap
+
+
+def summary(*shortlists, width=80, **options) -> str:
+    console = Console(file=io.StringIO(), width=width, **options)
+    print_summary(console, shortlists)
+    return console.file.getvalue()
+
+
+def shown(shortlist, width=80, **options) -> str:
+    console = Console(file=io.StringIO(), width=width, **options)
+    print_shortlist(console, shortlist)
+    return console.file.getvalue()
+
+
+def squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def test_summary_has_a_row_per_issue_and_a_count():
+    lines = summary(*examples.ALL).splitlines()
+    assert lines[0].split() == ["課題ID", "課題", "1位", "得点", "状態"]
+    assert [line.split()[0] for line in lines[1:6]] == ["0017", "0018", "0019", "0020", "0021"]
+    assert "株式会社イーマキーナ" in lines[1] and "3.41" in lines[1] and "候補あり" in lines[1]
+    assert lines[6] == "課題 5件（候補あり 1、候補なし 2、内容不足 1、担当課へ 1）"
+
+
+def test_a_long_title_is_cut_with_an_ellipsis_and_an_id_never():
+    long = examples.poisoned("あいうえおかきくけこさしすせそたちつてと" * 3)
+    text = summary(long)
+    assert "…" in text
+    ids = "".join(line[:8] for line in text.splitlines()[1:-1])
+    assert squeezed(ids).startswith(
+        "あいうえおかきくけこさしすせそたちつてと"[: len(squeezed(ids))]
+    )
+
+
+def test_a_shortlist_shows_its_working():
+    text = squeezed(shown(examples.RANKED))
+    for part in (
+        "0017農地周辺に現れる野生動物の被害を減らしたい",
+        "兵庫県神戸市",
+        "候補あり（12社を検討、95社を地域で除外）",
+        "1株式会社イーマキーナ得点3.41",
+        "意味の近さ+2.02、言葉の一致+0.71、文字の並びの一致+0.60、SDGs+0.05、地域+0.03",
+        "意味の近さ-0.30",
+        "全国対応",
+        "15陸の豊かさも守ろう（企業の目標は推定）",
+        "課題「作物が荒らされている」企業「現場の困りごと」",
+        "窓口未登録",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("shortlist", "said"),
+    [
+        (examples.NOBODY_PASSED, "地域の条件（本社か拠点が課題と同じ都道府県にあること）で95社"),
+        (examples.NOBODY_PASSED, "SDGsの条件（課題の目標をすべて持つこと）で12社"),
+        (examples.NOBODY_PASSED, "--region-rule serves"),
+        (examples.NOBODY_PASSED, "--region-rule any"),
+        (examples.NOBODY_PASSED, "--sdg-rule prefer"),
+        (examples.NOTHING_IN_COMMON, "検討した12社に、この課題の文章と共通する点がある企業は"),
+        (examples.UNCLEAR, "手掛かりとなる言葉がない"),
+        (examples.UNCLEAR, "自治体・都道府県は不明"),
+        (examples.ROUTED, "順位付けの対象から外しています"),
+    ],
+)
+def test_an_issue_without_candidates_says_why(shortlist, said):
+    assert squeezed(said) in squeezed(shown(shortlist))
+
+
+def test_an_unknown_prefecture_and_an_empty_catalog_are_named_as_the_cause():
+    nobody = examples.shortlist(issue=examples.UNCLEAR.issue, status="no_candidate", considered=0)
+    assert "課題の都道府県が分かりません" in squeezed(shown(nobody))
+    empty = examples.shortlist(status="no_candidate", considered=0, excluded={})
+    assert "企業が一社も登録されていない" in squeezed(shown(empty))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_no_line_is_wider_than_the_terminal_or_80_cells(width):
+    for text in (summary(*examples.ALL, width=width), *(shown(s, width) for s in examples.ALL)):
+        assert max(cell_len(line) for line in text.splitlines()) <= min(width, 80)
+
+
+@settings(max_examples=100)
+@given(st.text(), st.integers(40, 100))
+def test_no_text_makes_a_line_too_wide_or_controls_the_terminal(text, width):
+    poisoned = examples.poisoned(text)
+    for output in (summary(poisoned, width=width), shown(poisoned, width)):
+        assert all(cell_len(line) <= min(width, 80) for line in output.split("\n"))
+        assert not any((ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160 for c in output)
+
+
+@pytest.mark.parametrize("payload", examples.PAYLOADS)
+def test_markup_and_escape_sequences_are_inert(payload):
+    poisoned = examples.poisoned(payload)
+    output = summary(poisoned) + shown(poisoned)
+    assert not {"\x1b", "\x9b", "\x00", "\x07", "\u202e", "\t", "\r"} & set(output)
+    if payload.startswith(("[", "{")):
+        assert payload in output
+
+
+def test_colour_only_in_a_terminal():
+    assert "\x1b" not in summary(*examples.ALL)
+    assert "\x1b" in summary(*examples.ALL, force_terminal=True, color_system="standard")
+
+
+def test_lines_break_by_japanese_rules():
+    assert wrap("あいうえお。かき", 10) == ["あいうえ", "お。かき"]
+    assert wrap("あいう「えお」", 8) == ["あいう", "「えお」"]
+    assert wrap("実行時に --region-rule any を", 16) == ["実行時に", "--region-rule", "any を"]
+    assert wrap("一\n二", 10) == ["一", "二"]
+    assert wrap("", 10) == [""]
+
+
+@given(st.text(), st.integers(2, 60))
+def test_wrapping_keeps_every_character(text, width):
+    lines = wrap(text, width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert squeezed("".join(lines)) == squeezed(wrap(text, 10**6) and "".join(wrap(text, 10**6)))
