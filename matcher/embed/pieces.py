@@ -58,7 +58,8 @@ def encode_in_pieces(
     batches = _batches([len(piece.tokens) for piece in pieces])
     pool = ThreadPoolExecutor(threads)
     try:
-        done = pool.map(lambda rows: embed([pieces[row] for row in rows]), batches)
+        spread = pool.map if threads > 1 else map
+        done = spread(lambda rows: embed([pieces[row] for row in rows]), batches)
         for rows, found in zip(batches, done, strict=True):
             vectors[rows] = found
             left.subtract(pieces[row].owner for row in rows)
@@ -101,7 +102,8 @@ def cut(text: str, count: Callable[[str], int], limit: int) -> list[str]:
 def unit(rows: NDArray[np.float64]) -> Vectors:
     """The rows brought to length 1, float32."""
     lengths = np.sqrt((rows * rows).sum(axis=-1, keepdims=True))
-    return (rows / lengths).astype(np.float32)
+    scaled: Vectors = (rows / lengths).astype(np.float32)
+    return scaled
 
 
 def _read(texts: Sequence[str], tokenise: Callable[[str], Tokens], limit: int) -> Iterator[Piece]:
