@@ -130,3 +130,7 @@ def test_wrapping_keeps_every_character(text, width):
     lines = wrap(text, width)
     assert all(cell_len(line) <= width for line in lines)
     assert squeezed("".join(lines)) == squeezed(wrap(text, 10**6) and "".join(wrap(text, 10**6)))
+
+
+def test_a_routed_issue_is_not_said_to_have_been_compared():
+    assert "企業との比較はしていません" in shown(examples.ROUTED)

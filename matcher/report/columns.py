@@ -316,7 +316,7 @@ _DETAIL_REASONS: tuple[Column[Place], ...] = (
         width=6,
         style="mark",
         value=_of_entry(lambda e: wording.INFERRED if e.company.is_sdgs_inferred else ""),
-        note="「推定」は、企業のSDGsが本人の申告ではなく、事業内容から推し量ったものであることを示します。",
+        note="「推定」は、企業のSDGsが申告されたものではなく、事業内容から推し量ったものであることを示します。",
     ),
     Column(
         header="地域の理由",

@@ -161,6 +161,8 @@ def companies(count: int) -> str:
 
 def considered_sentence(shortlist: Shortlist) -> str:
     """How many were compared and how many left out, e.g. 「12社を検討、95社を地域で除外」."""
+    if shortlist.status == "routed":
+        return "企業との比較はしていません"
     left_out = [f"{companies(n)}を{EXCLUSIONS.get(k, k)}で除外" for k, n in _excluded(shortlist)]
     return "、".join([f"{companies(shortlist.considered)}を検討", *(left_out or ["除外なし"])])
 
