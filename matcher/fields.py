@@ -18,9 +18,11 @@ _UNDATED = _NOTHING | {"随時", "通年", "常時", "随時募集"}
 
 _CIRCLED = re.compile("[①-⑳]")
 _GOAL_PREFIX = r"(?:(?:sdgs?|goals?|目標|ゴール|no|#)[\s.:\-]*){0,3}"
-_GOAL_GAP = r"[\s,、，;・･/|。+&()\[\]「」『』【】\"'.:]+"
-_GOAL_WORD = r"[^\s,、，;・･/|。+&()\[\]「」『』【】\"'.:0-9]+"
-_JOINING = frozenset({"と", "及び", "および", "番", "and", "sdgs", "sdg", "目標", "ゴール"})
+_MARKS = r"\s,、，;・･/|。+&()\[\]「」『』【】\"'.:"
+_AND = r"と|及び|および|and"
+_GOAL_GAP = rf"[{_MARKS}]+|{_AND}"
+_GOAL_WORD = rf"[^0-9{_MARKS}][^{_MARKS}]*"  # 第3期 is a word, and no goal
+_LABELS = frozenset({"sdgs", "sdg", "目標", "ゴール"})
 # A date or a range is no list of goals: 3/11 in a workbook easily becomes 2026-03-11.
 _NO_GOALS = r"\d+(?:-\d+){2}[\d:\s]*|\d+\s*[-~〜–]\s*\d+|-\d+"
 
@@ -93,13 +95,15 @@ def _goal_of(token: re.Match[str]) -> int:
         return named
     whole, _, fraction = token["number"].partition(".")
     number = int(whole) if len(whole) <= 3 and not fraction.strip("0") else 0
-    return number if number in goals() and named in (0, number) else 0
+    if number not in goals() or named not in (0, number):
+        return 0
+    return number if not token["glued"] or _belongs(token["glued"], number) else 0
 
 
 def _belongs(word: str, last: int) -> bool:
-    """Whether a word is grammar, or part of the name of the goal whose number precedes it."""
+    """Whether a word is a label, or part of the name of the goal whose number precedes it."""
     bare = re.sub(r"\s", "", word)
-    return bare in _JOINING or (last > 0 and bare in re.sub(r"\s", "", goals()[last].name))
+    return bare in _LABELS or (last > 0 and bare in re.sub(r"\s", "", goals()[last].name))
 
 
 def _no_goal(value: str) -> Finding:
@@ -125,9 +129,10 @@ def _goal_tokens() -> re.Pattern[str]:
         return "|".join(f"(?P<{prefix}{n}>{name})" for n, name in spelled.items())
 
     number = r"(?P<number>\d+(?:\.\d+)?)番?"
-    label = rf"(?:[\s.:\-「『(]*(?:{names('name')})[」』)]?)?"
+    label = rf"[\s.:\-「『(]*(?:{names('name')})[」』)]?"
+    glued = rf"(?!{_AND})(?P<glued>{_GOAL_WORD})"
     return re.compile(
-        rf"(?P<range>{_NO_GOALS})|{_GOAL_PREFIX}{number}{label}"
+        rf"(?P<range>{_NO_GOALS})|{_GOAL_PREFIX}{number}(?:{label}|{glued})?"
         rf"|{_GOAL_PREFIX}(?:{names('alone')})|(?P<gap>{_GOAL_GAP})|{_GOAL_WORD}|."
     )
 
