@@ -1,7 +1,7 @@
 """The walk from an issue to its shortlist."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -12,7 +12,6 @@ from matcher.index.facets import Allowed
 from matcher.rank import explain, features, fusion, ranker
 from matcher.settings import Settings
 from matcher.types import (
-    Advance,
     Constraint,
     Encoder,
     Entry,
@@ -39,6 +38,7 @@ class Matcher:
         self.catalog = catalog
         self.encoder = encoder
         self.settings = settings or Settings()
+        self._profiles: dict[int, explain.Passage] = {}  # by row; a company is on many lists
         _check_fit(catalog, encoder, self.settings)
 
     def match(
@@ -48,10 +48,13 @@ class Matcher:
         top: int = 10,
         region_rule: RegionRule = "serves",
         sdg_rule: SdgRule = "prefer",
-        advance: Advance | None = None,
     ) -> list[Shortlist]:
-        """A shortlist for each issue, in the order given; `advance` is told of each one ranked."""
-        _check_options(top, region_rule, sdg_rule)
+        """A shortlist with at most `top` places for each issue, in the order given.
+
+        Raises:
+            MatcherError: an option that cannot be.
+        """
+        check_options(top, region_rule, sdg_rule)
         catalog, issues = self.catalog, list(issues)
         queries = [text.normalise(text.issue_text(issue)) for issue in issues]
         vectors = catalog.centring.queries(self.encoder.encode_queries(queries))
@@ -75,8 +78,6 @@ class Matcher:
             if status != "ranked":
                 places = []
             drafts.append(_Draft(issue, constraint, allowed, status, places))
-            if advance:
-                advance(1)
         return self._explained(drafts)
 
     def _weight(self, hits: Hits) -> float:
@@ -88,38 +89,35 @@ class Matcher:
         if not words:
             return "unclear"
         shared = self.catalog.words.shared(words)[dense.rows]
-        least = self.settings.least_cosine, self.settings.least_words
-        return "ranked" if ranker.has_evidence(dense, shared, *least) else "no_candidate"
+        return "ranked" if ranker.has_evidence(dense, shared, self.settings) else "no_candidate"
 
     def _explained(self, drafts: Sequence["_Draft"]) -> list[Shortlist]:
         """The shortlists of the drafts, each place with its evidence.
 
-        Sentences are encoded for all drafts together: the encoder is the cost, and a company that
-        stands on many lists is read once.
+        Sentences are encoded for all drafts together: the encoder is the cost.
         """
         queries = [text.issue_text(draft.issue) if draft.places else "" for draft in drafts]
-        rows = sorted({place.row for draft in drafts for place in draft.places})
-        profiles = [text.company_text(self.catalog.companies[row]) for row in rows]
-        centring, encoder = self.catalog.centring, self.encoder
-        issues = explain.passages(queries, encoder.encode_queries, centring.queries)
-        read = explain.passages(profiles, encoder.encode_documents, centring.documents)
-        companies = dict(zip(rows, read, strict=True))
+        issues = explain.passages(
+            queries, self.encoder.encode_queries, self.catalog.centring.queries
+        )
+        self._read({place.row for draft in drafts for place in draft.places})
         return [
-            draft.shortlist(
-                [self._entry(draft, i, issue, companies) for i in range(len(draft.places))]
-            )
+            draft.shortlist([self._entry(draft, issue, at) for at in range(len(draft.places))])
             for draft, issue in zip(drafts, issues, strict=True)
         ]
 
-    def _entry(
-        self,
-        draft: "_Draft",
-        at: int,
-        issue: explain.Passage,
-        companies: Mapping[int, explain.Passage],
-    ) -> Entry:
+    def _read(self, rows: set[int]) -> None:
+        """Take the profiles of these rows apart, those that have not been."""
+        fresh = sorted(rows - self._profiles.keys())
+        profiles = [text.company_text(self.catalog.companies[row]) for row in fresh]
+        passages = explain.passages(
+            profiles, self.encoder.encode_documents, self.catalog.centring.documents
+        )
+        self._profiles.update(zip(fresh, passages, strict=True))
+
+    def _entry(self, draft: "_Draft", issue: explain.Passage, at: int) -> Entry:
         place = draft.places[at]
-        company = self.catalog.companies[place.row]
+        company, profile = self.catalog.companies[place.row], self._profiles[place.row]
         return Entry(
             rank=at + 1,
             company=company,
@@ -127,9 +125,7 @@ class Matcher:
             parts=place.parts,
             shared_sdgs=draft.issue.sdgs & company.sdgs,
             region_reason=explain.region_reason(company, draft.constraint),
-            evidence=explain.evidence(
-                issue, companies[place.row], self._rarity, self.settings.spans
-            ),
+            evidence=explain.evidence(issue, profile, self._rarity, self.settings.spans),
         )
 
     def _rarity(self, lemma: str) -> float:
@@ -169,7 +165,8 @@ def constraint_of(issue: Issue, region_rule: RegionRule, sdg_rule: SdgRule) -> C
     )
 
 
-def _check_options(top: int, region_rule: str, sdg_rule: str) -> None:
+def check_options(top: int, region_rule: str, sdg_rule: str) -> None:
+    """Nothing, where the options can be. Raises MatcherError with the choices otherwise."""
     if top < 1:
         message = f"--top（候補の数）は1以上の整数にしてください（指定値: {top}）。"
         raise MatcherError(message)

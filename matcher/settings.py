@@ -23,8 +23,11 @@ class Settings:
     region_weight: float = 0.05  # the most that a near head office can add
     bm25_k1: float = 1.2
     bm25_b: float = 0.75
-    least_cosine: float = 0.2  # centred cosine under which nothing is evidence
-    least_words: int = 3  # different content words in common, likewise
+    # What counts as evidence of any fit at all. The best company of the published issues lies at a
+    # centred cosine of 0.21-0.55, that of texts about something else entirely at 0.12-0.26.
+    near_cosine: float = 0.3  # enough by itself
+    fair_cosine: float = 0.17  # enough with some words in common
+    fair_words: int = 2  # different content words
     spans: int = 4  # most pieces of evidence shown for a pair
 
     @classmethod

@@ -181,13 +181,21 @@ def _is(data: bytes, encoding: str) -> bool:
 
 def _strictly(source: str, data: bytes, encoding: str) -> str:
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"「{source}」の{line}行目に読めない文字があります。"
-            "Excelなどで開き、「CSV UTF-8」で保存し直してください。"
-        ) from error
+        raise DataError(_unreadable(source, data[: error.start].count(b"\n") + 1)) from error
+    # Python's CP932 lets five bytes pass that stand for no character.
+    stray = re.search("[\x80\xa0\uf8f0-\uf8f3]", text) if encoding == "cp932" else None
+    if stray:
+        raise DataError(_unreadable(source, text.count("\n", 0, stray.start()) + 1))
+    return text
+
+
+def _unreadable(source: str, line: int) -> str:
+    return (
+        f"「{source}」の{line}行目に読めない文字があります。"
+        "Excelなどで開き、「CSV UTF-8」で保存し直してください。"
+    )
 
 
 def _refuse_foreign(source: str, data: bytes) -> None:
@@ -391,5 +399,6 @@ def _trimmed(cells: list[str]) -> list[str]:
 
 def _brief(cell: str) -> str:
     """The start of a cell on one line, short enough for a sentence."""
-    line = _PERSONAL.sub("*" * 12, " ".join(cell.replace("\0", "").split()))
+    plain = "".join(char if char.isprintable() else " " for char in cell)
+    line = _PERSONAL.sub("*" * 12, " ".join(plain.split()))
     return line if len(line) <= 30 else f"{line[:30]}…"

@@ -1,4 +1,4 @@
-"""The bundled weights as a folder that sentence-transformers loads: the road to GPUs and training."""
+"""The bundled weights as a folder for sentence-transformers: the road to GPUs and training."""
 
 import json
 import shutil
@@ -34,7 +34,8 @@ def export_encoder(folder: Path) -> Path:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise MatcherError(
-            f"書き出し先 {folder} は空ではありません。まだ無いフォルダーか空のフォルダーを指定してください。"
+            f"書き出し先 {folder} は空ではありません。"
+            "まだ無いフォルダーか空のフォルダーを指定してください。"
         )
     packed = PackedModel(packed_path())
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,10 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,9 +51,8 @@ class SentenceEncoder:
         except Exception as error:  # each loader and each network layer raises its own kind
             raise MatcherError(_trouble(name, is_folder, error)) from error
         self._queries, self._documents = _prompts(folder.resolve().name, self._model.prompts)
-        self._dim = self._embed_queries(
-            [Piece(owner=0, text="", tokens=np.zeros(0, np.int32))]
-        ).shape[1]
+        nothing = Piece(owner=0, text="", tokens=np.zeros(0, np.int32))
+        self._dim: int = self._embed_queries([nothing]).shape[1]
         digest = _digest(folder if is_folder else _cached_folder(name))
         self._id = (
             f"{folder.resolve().name if is_folder else name} sha256={digest[:12]} "
@@ -130,8 +131,7 @@ class SentenceEncoder:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Loading without progress bars and reports in English on the user's terminal."""
-    from transformers.utils import logging
-
+    logging: Any = import_module("transformers.utils.logging")  # its functions carry no types
     verbosity, had_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -175,7 +175,8 @@ def _cached_folder(name: str) -> Path:
         if isinstance(found, str):
             return Path(found).parent
     raise MatcherError(
-        f"モデル {name} の保存場所が分かりません。フォルダーに保存し、そのフォルダーを指定してください。"
+        f"モデル {name} の保存場所が分かりません。"
+        "フォルダーに保存し、そのフォルダーを指定してください。"
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.settings import Settings
 from matcher.types import Company, Hits, Rows
 
 
@@ -41,15 +42,15 @@ def first(
     ]
 
 
-def has_evidence(
-    dense: Hits, shared_words: NDArray[np.int64], least_cosine: float, least_words: int
-) -> bool:
+def has_evidence(dense: Hits, shared_words: NDArray[np.int64], settings: Settings) -> bool:
     """Whether some allowed company has something in common with the issue, in absolute terms.
 
-    `shared_words` counts the different content words that each row of `dense` shares. A z-score
-    cannot tell: among a hundred strangers one always stands out.
+    Either the meaning is near by itself, or it is fairly near and some content words are shared;
+    `shared_words` counts the different ones for each row of `dense`. A z-score cannot tell: among a
+    hundred strangers one always stands out.
     """
-    return bool(((dense.scores >= least_cosine) & (shared_words >= least_words)).any())
+    fair = (dense.scores >= settings.fair_cosine) & (shared_words >= settings.fair_words)
+    return bool((fair | (dense.scores >= settings.near_cosine)).any())
 
 
 def _shares(part: Hits, rows: Rows) -> list[float]:

