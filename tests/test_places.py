@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher.codes import ALL_PREFECTURES, block_members
@@ -105,6 +105,7 @@ def test_an_unknown_name_leaves_a_known_prefecture():
         assert "見つかりません" in problems(place)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.text())
 def test_any_three_cells_give_a_place(prefecture, code, municipality):
     place = resolve_place(prefecture, code, municipality)
@@ -197,6 +198,7 @@ def test_neither_area_nor_head_office_is_said():
     assert (area.regions, area.is_declared, len(area.findings)) == (frozenset(), False, 1)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="全国関東近畿都府県()（）、・を除く離島愛知 と及び23"))
 def test_any_area_gives_prefectures(text):
     assert read_area(text, "23").regions <= ALL_PREFECTURES

@@ -141,7 +141,7 @@ def test_missing_folder_is_said(tmp_path):
 
 @pytest.mark.parametrize("name", ["./no-model", "~/no-model", "some/where/else", "no\\model"])
 def test_what_looks_like_a_path_is_never_asked_for_by_name(name):
-    with pytest.raises(MatcherError, match="フォルダー .* がありません"):
+    with pytest.raises(MatcherError, match=r"フォルダー .* がありません"):
         load_encoder(name)
 
 

@@ -5,11 +5,14 @@ of them at a time: so the number of threads cannot change a bit of the result.
 """
 
 import os
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from queue import SimpleQueue
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,8 +41,7 @@ class BundledEncoder:
     """
 
     def __init__(self, threads: int | None = None) -> None:
-        import openvino
-
+        openvino = _import_openvino()
         self._threads = threads or _usable_cores()
         self._packed = PackedModel(packed_path())
         core = openvino.Core()
@@ -113,6 +115,22 @@ class BundledEncoder:
         finally:
             self._requests.put(request)
         return unit(pooled.astype(np.float64))
+
+
+def _import_openvino() -> ModuleType:
+    """OpenVINO, told that its telemetry package is not installed.
+
+    With it, the import alone writes a client id into the user's home and reports itself to a
+    server. The package stays importable for whoever wants it.
+    """
+    hidden = "openvino_telemetry"
+    if "openvino" in sys.modules or hidden in sys.modules:
+        return import_module("openvino")
+    sys.modules[hidden] = None  # type: ignore[assignment]  # Python's way to say "not there"
+    try:
+        return import_module("openvino")
+    finally:
+        del sys.modules[hidden]
 
 
 def _usable_cores() -> int:

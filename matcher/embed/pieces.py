@@ -22,7 +22,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # One thread encodes 49 texts of 150 tokens a second in batches of 4–16 and 46 in batches of 64.
 _BATCH_TOKENS = 2400
-_BATCH_PIECES = 64
 
 Tokens = NDArray[np.int32]
 
@@ -44,18 +43,19 @@ def encode_in_pieces(
     embed: Callable[[Sequence[Piece]], Vectors],
     dim: int,
     threads: int = 1,
+    batch: int = 64,
     advance: Advance | None = None,
 ) -> Vectors:
     """A unit vector for each text, `(len(texts), dim)` float32, whatever its length.
 
-    `embed` gives the unit vectors of pieces of equal token count and is called from `threads`
-    threads. The vector of a text in several pieces is their mean, weighted by token count.
+    `embed` gives the unit vectors of at most `batch` pieces of equal token count and is called from
+    `threads` threads. The vector of a text in several pieces is their mean, weighted by token count.
     `advance` hears of texts in batches, as their last piece is done.
     """
     pieces = list(_read(texts, tokenise, limit))
     vectors: Vectors = np.empty((len(pieces), dim), np.float32)
     left = Counter(piece.owner for piece in pieces)
-    batches = _batches([len(piece.tokens) for piece in pieces])
+    batches = _batches([len(piece.tokens) for piece in pieces], batch)
     pool = ThreadPoolExecutor(threads)
     try:
         spread = pool.map if threads > 1 else map
@@ -139,7 +139,7 @@ def _furthest(
     return ends[fitting] if fitting >= 0 else None
 
 
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
+def _batches(lengths: Sequence[int], batch: int) -> list[list[int]]:
     """Positions of pieces in batches of equal length, the longest first."""
     groups: dict[int, list[int]] = defaultdict(list)
     for row, length in enumerate(lengths):
@@ -147,7 +147,7 @@ def _batches(lengths: Sequence[int]) -> list[list[int]]:
     batches: list[list[int]] = []
     for length in sorted(groups, reverse=True):
         rows = groups[length]
-        most = min(_BATCH_PIECES, max(1, _BATCH_TOKENS // max(1, length)))
+        most = min(batch, max(1, _BATCH_TOKENS // max(1, length)))
         batches.extend(rows[at : at + most] for at in range(0, len(rows), most))
     return batches
 

@@ -30,9 +30,9 @@ class SentenceEncoder:
 
     `name` is a folder, read without any network, or a model's name, downloaded where it is not
     there yet. Prompts are those of the model's configuration, or of a small table for well-known
-    models without. Batches hold texts of equal token count, so that a vector does not depend on
-    its neighbours. `threads` sets torch's threads for the whole process. Raises `MatcherError`
-    when the model cannot be loaded.
+    models without. On a CPU each inference holds one text, so that a vector cannot depend on its
+    neighbours; on another device texts of equal token count. `threads` sets torch's threads for
+    the whole process. Raises `MatcherError` when the model cannot be loaded.
     """
 
     def __init__(self, name: str, threads: int | None = None) -> None:
@@ -53,6 +53,9 @@ class SentenceEncoder:
         self._queries, self._documents = _prompts(folder.resolve().name, self._model.prompts)
         nothing = Piece(owner=0, text="", tokens=np.zeros(0, np.int32))
         self._dim: int = self._embed_queries([nothing]).shape[1]
+        # Unpadded batches of eight are 1.3–2.5 times as fast as single texts on e5-small, but torch
+        # chooses its kernels by batch size: on a small model their last bits differed.
+        self._batch = 1 if self._model.device.type == "cpu" else 64
         digest = _digest(folder if is_folder else _cached_folder(name))
         self._id = (
             f"{folder.resolve().name if is_folder else name} sha256={digest[:12]} "
@@ -97,6 +100,7 @@ class SentenceEncoder:
             limit=self._limit(prompt),
             embed=embed,
             dim=self._dim,
+            batch=self._batch,
             advance=advance,
         )
 

@@ -1,7 +1,7 @@
 """Which span of the issue meets which span of the profile: quotations of both, nothing else."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def _placed_words(source: str) -> Iterator[Word]:
     """The content words of a text, placed in the text as written."""
     folded, starts, ends = text.as_written(source)
     for word in text.words(folded):
-        yield Word(word.lemma, starts[word.start], ends[word.end - 1])
+        yield replace(word, start=starts[word.start], end=ends[word.end - 1])
 
 
 def _nearest_sentences(issue: Passage, company: Passage) -> Iterator[Evidence]:
@@ -96,12 +96,17 @@ def _nearest_sentences(issue: Passage, company: Passage) -> Iterator[Evidence]:
 def _shared_terms(
     issue: Passage, company: Passage, rarity: Callable[[str], float]
 ) -> Iterator[Evidence]:
-    """The longest runs of words that stand in both texts, the rarest first, no word twice."""
+    """The longest runs of words that stand in both texts, the rarest first, no word twice.
+
+    A run that names nothing on either side (進め) is no reason for a partnership.
+    """
     runs = sorted(_runs(issue, company), key=lambda run: (-_weight(issue, run, rarity), run.at))
     told: set[str] = set()
     for run in runs:
-        lemmas = {word.lemma for word in issue.words[run.at : run.at + run.length]}
-        if lemmas <= told:
+        words = issue.words[run.at : run.at + run.length]
+        met = company.words[run.to : run.to + run.length]
+        lemmas = {word.lemma for word in words}
+        if lemmas <= told or not any(word.is_name for word in (*words, *met)):
             continue
         told |= lemmas
         yield Evidence(
