@@ -41,10 +41,10 @@ class BundledEncoder:
     """
 
     def __init__(self, threads: int | None = None) -> None:
-        openvino = _import_openvino()
+        runtime = _import_openvino()
         self._threads = threads or _usable_cores()
         self._packed = PackedModel(packed_path())
-        core = openvino.Core()
+        core = runtime.Core()
         capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         precision = "bf16" if "BF16" in capabilities else "f32"
         self._id = (

@@ -48,9 +48,9 @@ def encode_in_pieces(
 ) -> Vectors:
     """A unit vector for each text, `(len(texts), dim)` float32, whatever its length.
 
-    `embed` gives the unit vectors of at most `batch` pieces of equal token count and is called from
-    `threads` threads. The vector of a text in several pieces is their mean, weighted by token count.
-    `advance` hears of texts in batches, as their last piece is done.
+    `embed` gives the unit vectors of at most `batch` pieces of equal token count and is called
+    from `threads` threads. The vector of a text in several pieces is their mean, weighted by token
+    count. `advance` hears how many texts are done whenever a batch is.
     """
     pieces = list(_read(texts, tokenise, limit))
     vectors: Vectors = np.empty((len(pieces), dim), np.float32)
