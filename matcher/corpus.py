@@ -17,6 +17,7 @@ from matcher.columns import COMPANY_HEADERS, ISSUE_HEADERS, Columns, Line, recog
 from matcher.errors import DataError
 from matcher.fields import (
     Finding,
+    find_blanks,
     find_personal,
     read_company_id,
     read_deadline,
@@ -209,6 +210,7 @@ def _issue(line: Line) -> _Parsed[Issue]:
     sdgs, goal_findings = read_goals(cells["sdgs"])
     findings = [
         *id_findings,
+        *find_blanks("issue_id", cells["issue_id"], given),
         *_empty(line, ("title", "description")),
         *_personal(line, ("title", "description")),
         *(place.findings if line.has & set(_PLACE_COLUMNS) else ()),
@@ -243,6 +245,7 @@ def _company(line: Line) -> _Parsed[Company]:
     findings = [
         *_empty(line, ("company_id", "name", "profile")),
         *id_findings,
+        *find_blanks("company_id", cells["company_id"], given),
         *_personal(line, ("name", "profile")),
         *(office_findings if "headquarters_prefecture" in line.has else ()),
         *area.findings,

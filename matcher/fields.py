@@ -186,14 +186,23 @@ def _day(folded: str) -> date | None:
 
 
 def read_id(text: str) -> str:
-    """An id in NFKC without blanks around it."""
-    return unicodedata.normalize("NFKC", text).strip()
+    """An id in NFKC without blanks around it; blanks inside become `_`, as TREC asks."""
+    return re.sub(r"\s+", "_", unicodedata.normalize("NFKC", text).strip())
+
+
+def find_blanks(field: str, text: str, given: str) -> tuple[Finding, ...]:
+    """A finding when the id `given`, read from `text`, had blanks inside."""
+    if given != read_id(text) or not re.search(r"\s", unicodedata.normalize("NFKC", text).strip()):
+        return ()
+    problem = f"IDの中の空白を「_」に置き換え、{shown(given)} としました。"
+    remedy = "IDから空白を除いてください。"
+    return (Finding(field=field, value=shown(text), problem=problem, remedy=remedy),)
 
 
 def read_company_id(text: str) -> tuple[str, tuple[Finding, ...]]:
     """A company's id, a 法人番号 as its 13 digits; "" for 12 digits, which may be a 個人番号."""
     given = read_id(text)
-    digits = re.sub(r"^[Tt](?=[\d\s])|[\s\-‐−ー]", "", given)
+    digits = re.sub(r"^[Tt](?=[\d_])|[_\-‐−ー]", "", given)
     if re.fullmatch(r"[0-9]{12}", digits):
         problem = "12桁の番号は個人番号（マイナンバー）の恐れがあるため、受け取りません。"
         remedy = "13桁の法人番号か、独自の企業IDを入れ、元の番号は消してください。"

@@ -172,10 +172,9 @@ def _decode(source: str, data: bytes) -> str:
 
 def _is(data: bytes, encoding: str) -> bool:
     try:
-        data.decode(encoding)
+        return data.decode(encoding) is not None
     except UnicodeDecodeError:
         return False
-    return True
 
 
 def _strictly(source: str, data: bytes, encoding: str) -> str:
@@ -316,16 +315,15 @@ def _no_header(source: str, grids: Sequence[_Grid], required: Mapping[str, Colle
 def _other_sheets(source: str, chosen: _Grid, others: list[str]) -> list[Fault]:
     if chosen.is_text or not others:
         return []
-    return [
-        Fault(
-            file=source,
-            sheet=chosen.sheet,
-            value="、".join(others),
-            severity="警告",
-            problem=f"シート「{chosen.sheet}」だけを読みました。ほかにも同じ見出しのシートがあります。",
-            remedy="ほかのシートも使うときは、1つのシートにまとめてください。",
-        )
-    ]
+    fault = Fault(
+        file=source,
+        sheet=chosen.sheet,
+        value="、".join(others),
+        severity="警告",
+        problem=f"シート「{chosen.sheet}」だけを読みました。ほかにも同じ見出しのシートがあります。",
+        remedy="ほかのシートも使うときは、1つのシートにまとめてください。",
+    )
+    return [fault]
 
 
 def _table(source: str, sha256: str, grid: _Grid, at: int, faults: list[Fault]) -> Table:

@@ -214,6 +214,13 @@ def test_twelve_digits_reject_a_company_and_are_never_repeated():
     assert "9018" not in repr(reading)
 
 
+def test_an_id_with_blanks_is_made_fit_for_trec_files_and_that_is_said():
+    reading = issues(ISSUE | {"issue_id": "課題 １"})
+    assert reading.records[0].issue_id == "課題_1"
+    assert lines(reading) == [(2, "issue_id", "警告")]
+    assert companies(COMPANY | {"company_id": "7 1234 5678 9012"}).faults == ()
+
+
 def test_a_wrong_corporate_number_is_a_warning():
     reading = companies(COMPANY | {"company_id": "8123456789012"})
     assert [company.company_id for company in reading] == ["8123456789012"]

@@ -242,6 +242,7 @@ def test_an_ods_is_read(tmp_path):
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         rows = "".join(map(ODS_CELL.format, ("課題名", "あ")))
         archive.writestr("content.xml", ODS.format(rows=rows))
+        archive.writestr("META-INF/manifest.xml", "<manifest/>")
     table = read_table(tmp_path / "表.ods", required=NAMES)
     assert (table.sheet, cells(table)) == ("課題", [("あ",)])
 
