@@ -42,7 +42,7 @@ _PHONE = re.compile(
     r"|(?<![\d-])0\d{9,10}(?![\d-])"
 )
 _PERSONAL = re.compile(  # not three years, not an amount
-    r"(?<![\d-])(?!(?:(?:19|20)\d\d[- ]){2})\d{4}[- ]?\d{4}[- ]?\d{4}(?![\d-]|[円人件])"
+    r"(?<![\d-])(?!(?:(?:19|20)\d\d[- ]){2})\d{4}[-_ ]?\d{4}[-_ ]?\d{4}(?![\d-]|[円人件])"
 )
 _MASK = "*" * 12
 _LONGEST_SHOWN = 60
