@@ -1,0 +1,38 @@
+# Everything runs in .venv, which the first target makes by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check eval bench bench-full
+
+demo: $(READY)  ## the main job on the data that ships with the project, into out/
+	$(BIN)/matcher demo --out out
+
+test: $(READY)  ## every test, with the share of lines they reach
+	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=90
+
+check: $(READY)  ## format, lint, types and import directions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+eval: $(READY)  ## the systems side by side on the published cases
+	$(BIN)/python benchmarks/eval_systems.py
+
+bench: $(READY)  ## speed, the short versions
+	$(BIN)/python benchmarks/bench_encode.py
+	$(BIN)/python benchmarks/bench_match.py
+
+bench-full: $(READY)  ## speed, as quoted in the README
+	$(BIN)/python benchmarks/bench_encode.py
+	$(BIN)/python benchmarks/bench_match.py --full
+
+# torch comes first and pinned: where a CPU build of it is at hand, that is taken, and the several
+# gigabytes of GPU packages stay away. The default path never imports it.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $(READY)
