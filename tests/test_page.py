@@ -4,6 +4,7 @@ import base64
 import hashlib
 import itertools
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -200,3 +201,12 @@ def test_any_text_gives_a_page_that_parses_and_encodes(text):
     html = page_html([examples.poisoned(text)])
     html.encode("utf-8")
     assert len(Reader(html).tags) > 50
+
+
+def test_a_deadline_before_the_day_of_reference_is_marked():
+    issue = replace(examples.RANKED.issue, deadline="令和8年3月31日")
+    passed = page_html([replace(examples.RANKED, issue=issue)], as_of="2026-04-01")
+    open_still = page_html([replace(examples.RANKED, issue=issue)], as_of="2026-03-31")
+    assert "令和8年3月31日（基準日の時点で過ぎています）" in passed
+    assert "過ぎています" not in open_still
+    assert "過ぎています" not in page_html([replace(examples.RANKED, issue=issue)])

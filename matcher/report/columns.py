@@ -48,13 +48,17 @@ def places(shortlists: Iterable[Shortlist]) -> list[Place]:
     ]
 
 
-def overview_columns(shortlists: Sequence[Shortlist]) -> list[Column[Shortlist]]:
+def overview_columns(
+    shortlists: Sequence[Shortlist], as_of: str | None = None
+) -> list[Column[Shortlist]]:
     """The columns of 一覧; unknown columns of the issues come last."""
     extras = _keys(shortlist.issue.extra for shortlist in shortlists)
     return [
         *_OVERVIEW,
         *(column for rank in range(_FIRST_SHOWN) for column in _partner(rank)),
         *_OVERVIEW_TAIL,
+        _deadline(as_of),
+        *_OVERVIEW_TEXTS,
         *(_issue_extra(key) for key in extras),
     ]
 
@@ -148,6 +152,13 @@ def _carried(side: str, key: str, value: Callable[[Row], Cell]) -> Column[Row]:
     return _beside(f"{side}：{wording.one_line(key)}", 18, value, _CARRIED)
 
 
+def _deadline(as_of: str | None) -> Column[Shortlist]:
+    note = (
+        "課題の募集期限です。元の表の書き方のままです。基準日より前のものには、そう書き添えます。"
+    )
+    return _beside("募集期限", 14, lambda s: wording.deadline(s.issue, as_of), note)
+
+
 def _issue_extra(key: str) -> Column[Shortlist]:
     return _carried("課題", key, lambda shortlist: shortlist.issue.extra.get(key, ""))
 
@@ -232,9 +243,8 @@ _OVERVIEW_TAIL: tuple[Column[Shortlist], ...] = (
     ),
     _beside("SDGs", 30, lambda s: _goals(s.issue.sdgs), "課題のSDGsの目標です。"),
     _beside("担当課", 18, lambda s: s.issue.department, "課題の担当課です。"),
-    _beside(
-        "募集期限", 14, lambda s: s.issue.deadline, "課題の募集期限です。元の表の書き方のままです。"
-    ),
+)
+_OVERVIEW_TEXTS: tuple[Column[Shortlist], ...] = (
     _beside("予算", 16, lambda s: s.issue.budget, "課題の予算です。元の表の書き方のままです。"),
     _beside("課題の内容", 70, lambda s: s.issue.description, "課題の文章です。"),
 )

@@ -4,7 +4,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from matcher.codes import goals, prefecture_name
-from matcher.types import Company, Entry, Evidence, RegionRule, SdgRule, Shortlist, Status
+from matcher.fields import parse_date
+from matcher.types import (
+    Company,
+    Entry,
+    Evidence,
+    Issue,
+    RegionRule,
+    SdgRule,
+    Shortlist,
+    Status,
+)
 
 STATUSES: Mapping[Status, str] = {
     "ranked": "候補あり",
@@ -147,6 +157,13 @@ def service_area(company: Company) -> str:
     if len(company.regions) == _NATIONWIDE:
         return "全国"
     return "、".join(prefecture(code) for code in sorted(company.regions)) or UNKNOWN
+
+
+def deadline(issue: Issue, as_of: str | None) -> str:
+    """The deadline as written, marked where it lies before the day of `as_of` (ISO)."""
+    day = parse_date(issue.deadline) if as_of else None
+    passed = day is not None and as_of is not None and day.isoformat() < as_of
+    return f"{issue.deadline}（基準日の時点で過ぎています）" if passed else issue.deadline
 
 
 def evidence_label(evidence: Evidence) -> str:

@@ -67,7 +67,7 @@ def workbook_bytes(shortlists: Sequence[Shortlist], *, as_of: str | None = None)
     links lead from 一覧 to 課題別. Raises `MatcherError` where a sheet cannot hold the rows.
     """
     rows = places(shortlists)
-    overview, details = overview_columns(shortlists), detail_columns(shortlists)
+    overview, details = overview_columns(shortlists, as_of), detail_columns(shortlists)
     _check_size(len(rows), max(len(overview), len(details)))
     target = BytesIO()
     # xlsxwriter writes into the font it is given: each book gets its own copy.
