@@ -1,5 +1,10 @@
 import json
+import os
 import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,6 +137,35 @@ def test_known_models_without_prompts_get_theirs(folder, tmp_path, name, query):
     path = named / "config_sentence_transformers.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "prompts": {}}))
     assert f"query={query!r}" in load_encoder(str(named)).id
+
+
+def test_folder_is_read_without_a_network(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *address, **_: asked.append(address))
+    monkeypatch.setattr(socket.socket, "connect", lambda _, address: asked.append(address))
+    load_encoder(str(folder), threads=1).encode_queries(["空き家"])
+    assert asked == []
+
+
+def test_model_fetched_earlier_loads_by_its_name(encoder, folder, tmp_path):
+    commit = "c0ffee" * 6 + "1234"
+    cached = tmp_path / "hub" / "models--example--tiny"
+    shutil.copytree(folder, cached / "snapshots" / commit)
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text(commit)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from matcher.embed import load_encoder as load\nprint(load('example/tiny').id)",
+        ],
+        env={**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"example/{encoder.id}\n"
 
 
 def test_missing_folder_is_said(tmp_path):
