@@ -1,13 +1,18 @@
 """BM25 over the tokens of every document (bm25s, the Lucene variant)."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import bm25s
 import numpy as np
 from numpy.typing import NDArray
 
 from matcher.types import Hits, Rows, Scores
+
+with warnings.catch_warnings():
+    # In a notebook tqdm, which bm25s imports for bars that we do not show, asks for widgets.
+    warnings.simplefilter("ignore")
+    import bm25s
 
 
 class LexicalIndex:
