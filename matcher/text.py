@@ -22,13 +22,13 @@ _SUPPORT = frozenset({"非自立可能", "数詞", "助動詞語幹"})
 COMPOUNDS = frozenset({"脱炭素", "オンデマンド", "再エネ", "道の駅", "ヤングケアラー"})
 _LONGEST_COMPOUND = 3  # in words of the dictionary
 
-# Nouns that only hold a sentence together (やること, そのため): they name nothing that could be met.
+# Nouns that only hold a sentence together (やること, そのため): they name nothing to be met.
 _FORMAL = frozenset(
     "事 物 所 為 時 方 中 内 間 際 場合 上 下 後 前 今 他 等 自分 もの こと".split()
 )
 
-_SENTENCE = re.compile(r"[^。！？!?\n]+[。！？!?]*[」』）)]*")
-_CLAUSE = re.compile(r"[^、，,;；]+[、，,;；]*")
+_SENTENCE = re.compile(r"[^。｡！？!?\n]+[。｡！？!?]*[」｣』）)]*")
+_CLAUSE = re.compile(r"(?:[^、､，,;；]|(?<=\d)[，,](?=\d))+[、､，,;；]*")  # 1,000 is one number
 _RUN = re.compile(r"\w+")
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _LONG_SENTENCE = 120  # characters; a longer one is quoted by clauses
@@ -114,12 +114,21 @@ def _visible(char: str) -> str:
 
 
 def _clusters(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each character with the marks that combine with it (ｶﾞ, か + dakuten)."""
+    """Start and end of each character with those that melt into it (ｶﾞ, か + dakuten)."""
     start = 0
     for at in range(1, len(text) + 1):
-        if at == len(text) or not (unicodedata.combining(text[at]) or text[at] in "ﾞﾟ"):
+        if at == len(text) or not _melts(text[at]):
             yield start, at
             start = at
+
+
+def _melts(char: str) -> bool:
+    """Whether NFKC may join a character to the one before: a mark, a Hangul vowel or final.
+
+    One that leaves nothing stays with the one before too: the mark after it still joins.
+    """
+    first = normalise(char)[:1]
+    return not first or unicodedata.category(first)[0] == "M" or "\u1160" <= first <= "\u11ff"
 
 
 def _pieces(text: str) -> Iterator[tuple[str, int]]:
@@ -150,7 +159,7 @@ def _tag(piece: str, offset: int) -> list[Word]:
     found = _tagger()(piece)
     nodes: list[_Node] = []
     at = offset
-    for node, after in zip(found, [*found[1:], None], strict=True):
+    for node, after in zip(found, [*found[1:], None], strict=False):  # a line of blanks has none
         at += len(node.white_space)
         suffix = node.feature.pos1 == "接尾辞" and node.feature.pos2 == "名詞的"
         nodes.append(_Node(node.surface, at, _content_lemma(node), _names(node, after), suffix))
@@ -196,7 +205,7 @@ def _join(nodes: list[_Node]) -> Iterator[Word]:
 
 def _compound(nodes: list[_Node], at: int) -> int:
     """How many nodes from here spell a compound of the field; 1 when none do."""
-    for span in range(_LONGEST_COMPOUND, 1, -1):
+    for span in range(min(_LONGEST_COMPOUND, len(nodes) - at), 1, -1):
         if "".join(node.surface for node in nodes[at : at + span]) in COMPOUNDS:
             return span
     return 1
