@@ -1,6 +1,7 @@
 import json
 import time
 import unicodedata
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -57,10 +58,12 @@ def test_width_and_compatibility_characters_are_folded():
 
 @pytest.mark.parametrize(
     "hidden",
-    ["\0", "\x07", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad"]  # controls, zero width
-    + ["\u202a", "\u202e", "\u2066", "\u200f"]  # direction
-    + ["\ud800", "\udfff"]  # halves of surrogate pairs
-    + ["\ufe0e", "\ufe0f", "\U000e0100", "\U000e01ef"],  # variation selectors
+    [
+        *("\0", "\x07", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad"),  # controls, zero width
+        *("\u202a", "\u202e", "\u2066", "\u200f"),  # direction
+        *("\ud800", "\udfff"),  # halves of surrogate pairs
+        *("\ufe0e", "\ufe0f", "\U000e0100", "\U000e01ef"),  # variation selectors
+    ],
 )
 def test_what_only_hides_vanishes(hidden):
     assert text.normalise(f"葛{hidden}城市") == "葛城市"
@@ -211,7 +214,7 @@ def test_bigrams_do_not_tell_case():
 @given(st.text("水道管空家AZß、。 \n", max_size=30))
 def test_bigrams_are_the_pairs_of_neighbouring_word_characters(source):
     folded = source.casefold()
-    pairs = [a + b for a, b in zip(folded, folded[1:], strict=False) if (a + b).isalnum()]
+    pairs = [a + b for a, b in pairwise(folded) if (a + b).isalnum()]
     assert [gram for gram in text.bigrams(source) if len(gram) == 2] == pairs
 
 
