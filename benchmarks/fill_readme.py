@@ -1,0 +1,93 @@
+"""Puts real output into the README: what stands between its markers is written here, not by hand.
+
+`python benchmarks/fill_readme.py` runs the demo, shows one issue, and quotes the tables of
+`eval_systems.py` and the benchmarks from `results/`.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+SHOWN_ISSUE = "iss-031"
+
+
+def main() -> None:
+    """Rewrite the marked blocks of the README."""
+    readme = ROOT / "README.md"
+    content = readme.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out"
+        content = fill(content, "demo", fenced(shorten(_matcher("demo", "--out", out), out)))
+        shown = _matcher("show", SHOWN_ISSUE, "--run", out)
+        content = fill(content, "show", fenced(first_entry(shown)))
+    content = fill(content, "eval", eval_table(read_results("eval_systems.json")))
+    content = fill(content, "speed", speed_table())
+    readme.write_text(content, encoding="utf-8")
+
+
+def fill(content: str, marker: str, block: str) -> str:
+    """The text with the block between `<!-- marker -->` and `<!-- /marker -->`."""
+    pattern = re.compile(f"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
+    return pattern.sub(lambda found: f"{found[1]}{block}\n{found[2]}", content)
+
+
+def fenced(text: str) -> str:
+    """A block of literal text."""
+    return f"```\n{text.rstrip()}\n```"
+
+
+def shorten(output: str, out: Path) -> str:
+    """The first rows and the last lines of what the demo prints."""
+    lines = [line.rstrip() for line in output.replace(str(out), "out").splitlines()]
+    return "\n".join([*lines[:8], "…", *lines[-2:]])
+
+
+def first_entry(output: str) -> str:
+    """An issue with the first of its entries."""
+    return "\n\n".join(output.split("\n\n")[:2])
+
+
+def _matcher(*arguments: object) -> str:
+    """What a command prints on 80 columns."""
+    command = [sys.executable, "-m", "matcher", *map(str, arguments)]
+    environment = os.environ | {"COLUMNS": "80"}
+    return subprocess.run(
+        command, check=True, capture_output=True, encoding="utf-8", env=environment
+    ).stdout
+
+
+def read_results(name: str) -> dict:
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def eval_table(results: dict) -> str:
+    """The systems side by side under both pairs of rules, as Markdown."""
+    lines: list[str] = []
+    for rules, found in results["rules"].items():
+        lines += [
+            f"| `{rules}` | nDCG@10 [95 %] | R(rel=3)@10 | Success(rel=3)@1 | fused minus it, nDCG@10 |",
+            "|---|---|---|---|---|",
+        ]
+        gaps = found["fused minus, nDCG@10"]
+        lines += [_system(name, one, gaps.get(name)) for name, one in found["systems"].items()]
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def _system(name: str, found: dict, gap: dict | None) -> str:
+    recall, success = (found[measure]["mean"] for measure in ("R(rel=3)@10", "Success(rel=3)@1"))
+    difference = f"+{_interval(gap['difference'])}" if gap else ""
+    shown = f"**{name}**" if name == "fused" else name
+    return (
+        f"| {shown} | {_interval(found['nDCG@10'])} | {recall:.3f} | {success:.3f} | {difference} |"
+    )
+
+
+def _interval(estimate: dict) -> str:
+    return f"{estimate['mean']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"

@@ -1,0 +1,74 @@
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def filler():
+    path = ROOT / "benchmarks" / "fill_readme.py"
+    spec = importlib.util.spec_from_file_location("fill_readme", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _marked(marker):
+    return re.search(f"<!-- {marker} -->\n(.*?)\n<!-- /{marker} -->", README, re.DOTALL)[1]
+
+
+def test_the_first_two_commands_are_targets_of_the_makefile():
+    first = next(text for language, text in BLOCKS if language == "")
+    commands = [line.split("#")[0].strip() for line in first.splitlines()]
+    assert commands == ["make demo", "make test"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert all(f"\n{command.split()[1]}:" in makefile for command in commands)
+
+
+def test_every_command_in_the_readme_exists_with_its_options():
+    lines = [line.split("#")[0] for _, text in BLOCKS for line in text.splitlines()]
+    commands = [line.split()[1:] for line in lines if line.startswith("matcher ")]
+    assert len(commands) >= 7
+    for name, *words in commands:
+        told = subprocess.run(
+            [sys.executable, "-m", "matcher", name, "--help"], capture_output=True, encoding="utf-8"
+        )
+        assert told.returncode == 0, name
+        assert all(word in told.stdout for word in words if word.startswith("--"))
+
+
+def test_the_python_in_the_readme_runs(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (example,) = (text for language, text in BLOCKS if language == "python")
+    names: dict[str, object] = {}
+    exec(example, names)
+    assert len(names["shortlists"]) == 52
+    assert names["evaluation"].issues == 52
+
+
+def test_the_figures_in_the_readme_are_those_that_the_scripts_wrote(filler):
+    assert _marked("eval") == filler.eval_table(filler.read_results("eval_systems.json"))
+    assert _marked("speed") == filler.speed_table()
+
+
+def test_the_demo_in_the_readme_shows_issues_of_the_shipped_data():
+    issues = (ROOT / "data" / "issues.csv").read_text(encoding="utf-8")
+    shown = re.findall(r"^(iss-\d+)\s", _marked("demo"), flags=re.MULTILINE)
+    assert len(shown) >= 5
+    assert all(issue in issues for issue in shown)
+
+
+def test_the_changelog_names_the_version_of_the_package():
+    import matcher
+
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {matcher.__version__}" in changelog
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'version = "{matcher.__version__}"' in pyproject
