@@ -8,8 +8,8 @@ in one step, so that a build that is interrupted leaves the former catalog whole
 
 import hashlib
 import json
+import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -92,13 +92,14 @@ class Catalog:
         )
 
     @classmethod
-    def open(cls, folder: Path) -> "Catalog":
+    def open(cls, folder: Path | str) -> "Catalog":
         """The catalog that `save` wrote.
 
         Raises:
             DataError: the folder holds no catalog.
             StaleCatalog: another version wrote it, or a file in it has changed since.
         """
+        folder = Path(folder)
         manifest = _read_manifest(folder)
         segment = folder / manifest["segment"]
         segments.verify(segment, manifest["files"])
@@ -150,21 +151,34 @@ class Catalog:
             facets=Facets(companies),
         )
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Write the catalog into a folder, in place of the catalog that may be there.
 
         Raises:
             ForeignOutput: the folder holds something else.
         """
+        folder = Path(folder)
         check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=_STAGED, dir=folder))
+        staged = segments.free_name(folder, f"{_STAGED}{os.getpid()}")
+        try:
+            segment = self._save_segment(folder, staged)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)  # there only if something went wrong
+        for other in folder.iterdir():
+            if other.name.startswith((_SEGMENT, _STAGED)) and other != segment:
+                shutil.rmtree(other)
+
+    def _save_segment(self, folder: Path, staged: Path) -> Path:
+        """The new segment, written first into `staged`; the manifest names it from now on."""
+        staged.mkdir()
         np.save(staged / "vectors.npy", self.vectors)
         means = np.stack([self.centring.query_mean, self.centring.document_mean])
         np.save(staged / "means.npy", means)
         self.words.save(staged / "words")
         self.bigrams.save(staged / "bigrams")
         segments.write_records(staged / "records.duckdb", self.companies, self.faults)
+        segments.flush(staged)
         segment = segments.free_name(folder, _SEGMENT + self.id[:16])
         manifest = {
             "format": FORMAT,
@@ -181,9 +195,7 @@ class Catalog:
         segments.replace_text(
             folder / _MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=2)
         )
-        for other in folder.iterdir():
-            if other.name.startswith((_SEGMENT, _STAGED)) and other != segment:
-                shutil.rmtree(other)
+        return segment
 
 
 def check_folder(folder: Path) -> None:
@@ -195,8 +207,10 @@ def check_folder(folder: Path) -> None:
     if folder.is_file():
         message = f"カタログの出力先 {folder} はファイルです。フォルダー名を指定してください。"
         raise ForeignOutput(message)
-    if folder.is_dir() and not (folder / _MANIFEST).exists():
-        others = [path for path in folder.iterdir() if not path.name.startswith(_STAGED)]
+    if folder.is_dir() and _manifest(folder) is None:
+        # Without a manifest a segment is what an interrupted first build left.
+        ours = (_STAGED, _SEGMENT)
+        others = [path for path in folder.iterdir() if not path.name.startswith(ours)]
         if others:
             message = (
                 f"{folder} にはカタログ以外のもの（{others[0].name} など）があります。"
@@ -264,18 +278,27 @@ def _content_id(
 
 
 def _read_manifest(folder: Path) -> records.Json:
-    try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    manifest = _manifest(folder)
+    if manifest is None:
         message = (
-            f"{folder} はカタログではありません（{_MANIFEST} を読めません）。"
+            f"{folder} はカタログではありません（カタログの {_MANIFEST} を読めません）。"
             "「matcher build 企業表 --catalog フォルダー」で作ってください。"
         )
-        raise DataError(message) from error
-    if manifest.get("format") != FORMAT:
+        raise DataError(message)
+    if manifest["format"] != FORMAT:
         message = (
-            f"カタログ {folder} の形式は {manifest.get('format')} ですが、"
+            f"カタログ {folder} の形式は {manifest['format']} ですが、"
             f"この版が読めるのは {FORMAT} です。matcher build で作り直してください。"
         )
         raise StaleCatalog(message)
-    return dict(manifest)
+    return manifest
+
+
+def _manifest(folder: Path) -> records.Json | None:
+    """The manifest of a catalog of any format; None where there is none, or that of a run."""
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    is_catalog = isinstance(manifest, dict) and {"format", "segment"} <= manifest.keys()
+    return manifest if is_catalog else None

@@ -1,0 +1,67 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from examples import COMPANIES, ISSUES, FakeEncoder, Remembering, write_table
+from hypothesis import settings
+
+from matcher.catalog import Catalog
+from matcher.codes import data_folder
+from matcher.corpus import read_companies, read_issues
+from matcher.types import Company, Encoder, Issue, Reading
+
+# A shared machine may be slow at any moment: the time of one example says nothing.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Encoder:
+    """The bundled encoder, which reads no text twice."""
+    from matcher.embed import load_encoder
+
+    return Remembering(load_encoder())
+
+
+@pytest.fixture(scope="session")
+def shipped_issues() -> Reading[Issue]:
+    return read_issues(data_folder() / "issues.csv")
+
+
+@pytest.fixture(scope="session")
+def shipped_companies() -> Reading[Company]:
+    return read_companies(data_folder() / "companies.csv")
+
+
+@pytest.fixture(scope="session")
+def shipped_catalog(shipped_companies: Reading[Company], bundled: Encoder) -> Catalog:
+    return Catalog.build(shipped_companies, bundled)
+
+
+@pytest.fixture
+def fake() -> FakeEncoder:
+    """A quick encoder of its own for each test."""
+    return FakeEncoder()
+
+
+@pytest.fixture
+def issues_csv(tmp_path: Path) -> Path:
+    return write_table(tmp_path / "issues.csv", ISSUES)
+
+
+@pytest.fixture
+def companies_csv(tmp_path: Path) -> Path:
+    return write_table(tmp_path / "companies.csv", COMPANIES)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeEncoder]:
+    """The main job loads the quick encoder instead of the bundled one; gives how to change it."""
+
+    def use(name: str = "fake") -> FakeEncoder:
+        encoder = FakeEncoder(name)
+        monkeypatch.setattr("matcher.job.load_encoder", lambda *_, **__: encoder)
+        return encoder
+
+    use()
+    return use
