@@ -88,7 +88,8 @@ def check_folder(folder: Path, *, overwrite: bool = False) -> None:
 
     Raises:
         ForeignOutput: it is a file, or holds a file of these names that this program did not
-            write or that somebody has edited since, unless it may be overwritten.
+            write or that somebody has edited since, unless it may be overwritten; or a folder of
+            such a name.
     """
     if folder.is_file():
         message = f"出力先 {folder} はファイルです。フォルダー名を指定してください。"
@@ -97,6 +98,9 @@ def check_folder(folder: Path, *, overwrite: bool = False) -> None:
     outputs = _written(folder)
     for name in (*FILES, MANIFEST):
         path = folder / name
+        if path.is_dir():
+            message = f"{path} はフォルダーです。別の --out を指定してください。"
+            raise ForeignOutput(message)
         ours = bool(outputs) if name == MANIFEST else outputs.get(name) == _file_sha256(path)
         if path.exists() and not ours and not overwrite:
             message = (
@@ -132,12 +136,16 @@ def write_run(
     }
     outputs = {name: _sha256(content) for name, content in contents.items()}
     manifest: records.Json = {"format": FORMAT, **facts, "outputs": outputs}
-    contents[MANIFEST] = json.dumps(manifest, ensure_ascii=False, indent=2).encode("utf-8")
     staged = folder / _STAGED
     staged.mkdir(parents=True)
-    for name, content in contents.items():
-        _write(staged / name, content)
-    _settle(folder)
+    try:
+        for name, content in contents.items():
+            _write(staged / name, content)
+        part = staged / f"{MANIFEST}.part"
+        _write(part, json.dumps(manifest, ensure_ascii=False, indent=2).encode("utf-8"))
+        part.replace(staged / MANIFEST)  # in one step: half a manifest would pass for a whole set
+    finally:
+        _settle(folder)
     return manifest
 
 
