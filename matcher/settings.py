@@ -1,11 +1,12 @@
 """What a run may be tuned by, in one flat record."""
 
-import math
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from matcher.errors import MatcherError
+
+_MOST = 1_000_000  # of any value: what is beyond is a slip, and 1e300 would overflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,22 +63,22 @@ class Settings:
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Notepad may write a BOM
     except OSError as error:
         message = f"設定ファイル {path} を開けません（{error.strerror}）。名前を確かめてください。"
         raise MatcherError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not TOML, not UTF-8, or a number of 5,000 digits
         message = f"設定ファイル {path} をTOMLとして読めません（{error}）。書式を直してください。"
         raise MatcherError(message) from error
 
 
 def _number(path: Path, name: str, value: object) -> float:
-    """A finite number ≥ 0, whole where the default is."""
+    """A number from 0 to a million, whole where the default is."""
     whole = isinstance(getattr(Settings(), name), int)
     is_number = isinstance(value, int) or (isinstance(value, float) and not whole)
     if isinstance(value, int | float) and not isinstance(value, bool) and is_number:
-        if math.isfinite(value) and value >= 0:
+        if 0 <= value <= _MOST:  # not nan either
             return value
-    wanted = "0以上の整数" if whole else "0以上の数"
+    wanted = f"0以上{_MOST}以下の{'整数' if whole else '数'}"
     message = f"設定ファイル {path} の「{name}」は{wanted}にしてください（指定値: {value}）。"
     raise MatcherError(message)
