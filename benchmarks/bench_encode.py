@@ -34,6 +34,7 @@ def main() -> None:
     from torch import set_num_threads
 
     texts = read_texts()
+    where = machine()
     started = time.perf_counter()
     one = BundledEncoder(threads=1)
     ready = time.perf_counter() - started
@@ -59,7 +60,7 @@ def main() -> None:
     paired = zip(rates["bundled"], rates["sentence_transformers"], strict=True)
     result = {
         "date": date.today().isoformat(),
-        "machine": machine(),
+        "machine": where,
         "versions": {
             name: version(name) for name in ("openvino", "torch", "sentence-transformers", "numpy")
         },
@@ -99,7 +100,7 @@ def rate(encode: Callable[[Sequence[str]], np.ndarray], texts: Sequence[str]) ->
     return len(texts) / (time.perf_counter() - started)
 
 
-def machine() -> dict[str, str | int | None]:
+def machine() -> dict[str, str | int | float | None]:
     """What the numbers depend on."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
@@ -107,6 +108,7 @@ def machine() -> dict[str, str | int | None]:
     return {
         "cpu": named[0] if named else platform.processor(),
         "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),  # about 0 before a run that deserves trust
         "system": platform.system(),
         "python": platform.python_version(),
     }
