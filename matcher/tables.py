@@ -30,9 +30,7 @@ _HEADER_DEPTH = 20  # titles and dates stand above the header of many municipal 
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _LONGEST_CELL = 2**31 - 1  # csv stops at 131,072 characters by itself
 _LARGEST_UNPACKED = 2**30  # bytes; a workbook that unpacks to more is no list of issues
-_PERSONAL = re.compile(
-    r"(?<!\d)\d{12}(?!\d)"
-)  # a 個人番号 is never repeated, not even in a message
+_PERSONAL = re.compile(r"(?<!\d)\d{12}(?!\d)")  # a 個人番号 is not repeated, even in a message
 _DECORATION = re.compile(r"[\s_\-‐ー*※]+|[(\[【〔<]\s*(?:必須|任意)\s*[)\]】〕>]")
 
 # A record is its row number, as a spreadsheet shows it, and its cells; None when quotes spoil it.
