@@ -4,6 +4,7 @@ Every issue that has judgements counts: one without a list counts zero, and is s
 nobody judged is not a wrong one, so the judged share stands beside every figure.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from matcher.corpus import read_qrels
 from matcher.errors import DataError, MatcherError
 from matcher.types import Qrels, Run, Shortlist
 
+KINDS = ("nDCG", "R", "P", "Success", "RR", "AP", "Rprec", "Judged")
 MEASURES = ("nDCG@10", "R(rel=3)@10", "Success(rel=3)@1", "Judged@10")
 _RESAMPLES = 10_000
 _SEED = 20_260_401  # any number; fixed, so that an evaluation repeats to the last digit
@@ -116,22 +118,51 @@ def _read_trec(path: Path) -> Run:
         message = f"{path} を読めません。実行結果のフォルダーか run.trec を指定してください。"
         raise DataError(message) from error
     for number, line in enumerate(lines, start=1):
-        try:
-            issue, _, company, _, score, _ = line.split()
-            scores.setdefault(issue, {})[company] = float(score)
-        except ValueError as error:
-            wanted = "課題ID Q0 企業ID 順位 得点 名前"
-            message = f"{path} の{number}行目はTRECの形（{wanted}）ではありません。直してください。"
-            raise DataError(message) from error
+        fault = _place(scores, line.split())
+        if fault:
+            raise DataError(f"{path} の{number}行目は{fault}。直してください。")
     return scores
 
 
-def _measure(name: str) -> ir_measures.Measure:
+def _place(scores: dict[str, dict[str, float]], parts: list[str]) -> str:
+    """Take in one line of a TREC run; what is wrong with it, or ""."""
+    if len(parts) != 6 or not _is_number(parts[4]):
+        return "TRECの形（課題ID Q0 企業ID 順位 得点 名前）ではありません"
+    issue, _, company, _, score, _ = parts
+    places = scores.setdefault(issue, {})
+    if company in places:
+        return f"同じ組（{issue} と {company}）の2度目です"
+    places[company] = float(score)
+    return ""
+
+
+def _is_number(text: str) -> bool:
     try:
-        return ir_measures.parse_measure(name)
-    except (NameError, KeyError, ValueError, TypeError) as error:
-        message = f"指標「{name}」は使えません。nDCG@10、R(rel=3)@10 のように書いてください。"
-        raise MatcherError(message) from error
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _measure(name: str) -> ir_measures.Measure:
+    """The measure of that name, if it is one that takes nothing but a cutoff and a least grade."""
+    try:
+        measure = ir_measures.parse_measure(name)
+        measure.validate_params()
+    except (NameError, KeyError, ValueError, TypeError, AssertionError):
+        measure = None
+    # trec_eval ends the process at a cutoff of 0; other measures of the library need other programs
+    if (
+        measure is None
+        or measure.NAME not in KINDS
+        or not measure.params.keys() <= {"cutoff", "rel"}
+        or not all(type(value) is int and value >= 1 for value in measure.params.values())
+    ):
+        message = (
+            f"指標「{name}」は使えません。nDCG@10、R(rel=3)@10 のように書いてください"
+            f"（使える指標: {'・'.join(KINDS)}）。"
+        )
+        raise MatcherError(message)
+    return measure
 
 
 def _values(
