@@ -147,7 +147,7 @@ def _measure(name: str) -> ir_measures.Measure:
     """The measure of that name, if it is one that takes nothing but a cutoff and a least grade."""
     try:
         measure = ir_measures.parse_measure(name)
-        measure.validate_params()
+        measure.validate_params()  # type: ignore[no-untyped-call]  # not ours to annotate
     except (NameError, KeyError, ValueError, TypeError, AssertionError):
         measure = None
     # trec_eval ends the process at a cutoff of 0; other measures of the library need other programs
