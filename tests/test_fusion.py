@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -70,6 +72,17 @@ def test_total_equals_brute_force(parts):
 def test_order_of_the_parts_does_not_change_a_bit(parts, random):
     shuffled = random.sample(parts, len(parts))
     assert pairs(fusion.total(shuffled)) == pairs(fusion.total(parts))
+
+
+def test_order_of_the_parts_does_not_change_how_a_sum_is_rounded():
+    numbers = {"dense": 0.8, "words": 0.9, "bigrams": 0.7306205}
+    sums = {round(sum(order), 6) for order in permutations(numbers.values())}
+    assert len(sums) == 2  # floats added in another order
+    totals = {
+        fusion.total([hits(source, {0: numbers[source]}) for source in order]).scores[0]
+        for order in permutations(numbers)
+    }
+    assert len(totals) == 1
 
 
 @settings(deadline=None)

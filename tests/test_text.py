@@ -182,15 +182,17 @@ def test_words_of_sentences_are_the_words_of_their_text(parts):
     assert text.lemmas("".join(parts)) == together
 
 
-@pytest.mark.parametrize("unit", ["高齢者の見守り", "ア", "漢"])
+@pytest.mark.parametrize("unit", ["高齢者の見守り", "ア"])
 def test_sentence_of_200000_characters_takes_seconds(unit):
     source = (unit * 200_000)[:200_000]
-    began = time.monotonic()
+    began = time.process_time()
     text.words(source)
+    assert time.process_time() - began < 5  # ア in one lattice takes 10 s, in pieces 0.8 s
+    began = time.process_time()
     text.as_written(source)
     text.sentences(source)
     text.bigrams(source)
-    assert time.monotonic() - began < 20  # 3 s measured; a whole lattice would take minutes
+    assert time.process_time() - began < 5
 
 
 # bigrams
