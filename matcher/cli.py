@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 
 _DONE, _REJECTED, _UNUSABLE, _INTERRUPTED = 0, 1, 2, 130
+_SHOWN = 20  # problems that build prints; it writes no rejected.csv
 
 Issues = Annotated[Path, typer.Argument(metavar="ISSUES", help="課題の表（CSV・XLSXなど）")]
 Companies = Annotated[
@@ -118,7 +120,12 @@ def build(
             f"{catalog}: {told.accepted}社（表の{told.rows}行、"
             f"重複{told.merged}行、除外{told.rejected}行）"
         )
-    _print_faults(built.faults)
+    for fault in built.faults[:_SHOWN]:
+        _complain(_told(fault))
+    if len(built.faults) > _SHOWN:
+        _complain(
+            f"ほかに{len(built.faults) - _SHOWN}件（match の rejected.csv にすべて載ります）。"
+        )
     return _status(built.faults, strict=strict)
 
 
@@ -191,6 +198,9 @@ def export(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with 0, 1, 2 or 130, as the interface says."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a CP932 console has no 😀: ? and not a trace
     sys.exit(_call(arguments))
 
 
@@ -304,6 +314,15 @@ def _print_outcome(
     _print_faults(outcome.faults)
 
 
+def _told(fault: "Fault") -> str:
+    """One problem of a table on one line: where, what, and how to mend it."""
+    from matcher.report.wording import one_line
+
+    row = "" if fault.row is None else f"{fault.row}行目"
+    place = " ".join(filter(None, (fault.file, fault.sheet, row, fault.column)))
+    return one_line(f"{fault.severity} {place}: {fault.problem}{fault.remedy}")
+
+
 def _print_faults(faults: "Sequence[Fault]") -> None:
     """One line on stderr that counts the problems; each stands in rejected.csv."""
     if faults:
@@ -315,7 +334,8 @@ def _print_faults(faults: "Sequence[Fault]") -> None:
 def _print_json(value: object) -> None:
     import json
 
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    is_unicode = "utf" in (sys.stdout.encoding or "utf-8").lower()  # else \uXXXX loses nothing
+    print(json.dumps(value, ensure_ascii=not is_unicode, indent=2))
 
 
 def _print_evaluation(found: "Evaluation") -> None:

@@ -231,7 +231,7 @@ def crash_at(monkeypatch: object, step: int, error: type[BaseException] = Crash)
         file = open_plain(path, mode, *args, **kwargs)
         try:
             tick("opened")
-        except error:
+        except BaseException:
             file.close()
             raise
         return file
