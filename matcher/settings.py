@@ -1,7 +1,7 @@
 """What a run may be tuned by, in one flat record."""
 
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from matcher.errors import MatcherError
@@ -14,7 +14,7 @@ class Settings:
     """Weights are in z units of the catalog; 0.65, 0.175, 0.175 were measured on four sets.
 
     Raises:
-        MatcherError: values that cannot be together.
+        MatcherError: a value that cannot be, or values that cannot be together.
     """
 
     dense_weight: float = 0.65  # meaning: centred cosine of the encoder
@@ -47,10 +47,15 @@ class Settings:
                     f"使える項目: {'、'.join(known)}。"
                 )
                 raise MatcherError(message)
-        checked = {name: _number(path, name, value) for name, value in found.items()}
-        return replace(cls(), **checked)  # type: ignore[arg-type]  # _number keeps whole ones whole
+        try:
+            return cls(**found)  # type: ignore[arg-type]  # __post_init__ looks at every value
+        except MatcherError as error:
+            message = f"設定ファイル {path} の値が使えません。{error}"
+            raise MatcherError(message) from error
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            _check_number(field.name, getattr(self, field.name), field.default)
         if self.dense_weight + self.words_weight + self.bigrams_weight <= 0:
             names = "dense_weight・words_weight・bigrams_weight"
             message = f"設定の {names} は、少なくとも1つを0より大きくしてください。"
@@ -72,13 +77,13 @@ def _read(path: Path) -> dict[str, object]:
         raise MatcherError(message) from error
 
 
-def _number(path: Path, name: str, value: object) -> float:
-    """A number from 0 to a million, whole where the default is."""
-    whole = isinstance(getattr(Settings(), name), int)
+def _check_number(name: str, value: object, default: object) -> None:
+    """Nothing for a number from 0 to a million, whole where the default is."""
+    whole = isinstance(default, int)
     is_number = isinstance(value, int) or (isinstance(value, float) and not whole)
     if isinstance(value, int | float) and not isinstance(value, bool) and is_number:
         if 0 <= value <= _MOST:  # not nan either
-            return value
+            return
     wanted = f"0以上{_MOST}以下の{'整数' if whole else '数'}"
-    message = f"設定ファイル {path} の「{name}」は{wanted}にしてください（指定値: {value}）。"
+    message = f"設定の「{name}」は{wanted}にしてください（指定値: {value}）。"
     raise MatcherError(message)

@@ -122,6 +122,7 @@ def _clusters(text: str) -> Iterator[tuple[int, int]]:
             start = at
 
 
+@cache
 def _melts(char: str) -> bool:
     """Whether NFKC may join a character to the one before: a mark, a Hangul vowel or final.
 
@@ -180,10 +181,12 @@ def _names(node: fugashi.UnidicNode, after: fugashi.UnidicNode | None) -> bool:
     """Whether the word is a noun, or a verb used as one: 見守りを, 見守りサービス."""
     if node.feature.pos1 != "動詞":
         return bool(node.feature.pos1 == "名詞" and node.feature.lemma not in _FORMAL)
-    followed = after is not None and (
-        after.feature.pos1 == "名詞" or after.feature.pos2 in ("格助詞", "係助詞")
+    if not str(node.feature.cForm).startswith("連用形"):
+        return False
+    follows = after.feature if after else None
+    return follows is not None and (
+        follows.pos1 in ("名詞", "接尾辞") or follows.pos2 in ("格助詞", "係助詞")
     )
-    return followed and str(node.feature.cForm).startswith("連用形")
 
 
 def _join(nodes: list[_Node]) -> Iterator[Word]:

@@ -38,28 +38,26 @@ def passages(
 
 def region_reason(company: Company, constraint: Constraint) -> str:
     """In Japanese, how the company stands to the issue's prefecture: nearest reason first."""
-    here = constraint.prefecture
+    reason = _nearness(company, constraint.prefecture)
+    if company.is_area_declared:
+        return reason
+    return f"{reason}（対応地域の記載なし、本社所在地のみとみなす）"
+
+
+def _nearness(company: Company, here: str) -> str:
     home = codes.prefecture_name(company.headquarters) if company.headquarters else "不明"
-    undeclared = (
-        "" if company.is_area_declared else "（対応地域の記載なし、本社所在地のみとみなす）"
-    )
     if here and company.headquarters == here:
-        return f"本社が同じ都道府県（{home}）{undeclared}"
+        return f"本社が同じ都道府県（{home}）"
     if company.regions == codes.ALL_PREFECTURES:
         return "全国対応"
     if here in company.regions:
         return f"対応地域に{codes.prefecture_name(here)}を含む（本社 {home}）"
-    if (
-        here
-        and company.headquarters
-        and codes.block_of(here) == codes.block_of(company.headquarters)
-    ):
-        return f"本社が同じ地域ブロック（{codes.block_of(here)}、{home}）{undeclared}"
-    return (
-        f"対応地域の外（本社 {home}）{undeclared}"
-        if here
-        else f"課題の都道府県が不明（本社 {home}）"
-    )
+    if not here:
+        return f"課題の都道府県が不明（本社 {home}）"
+    block = codes.block_of(here)
+    if company.headquarters in codes.block_members(block):
+        return f"本社が同じ地域ブロック（{block}、{home}）"
+    return f"対応地域の外（本社 {home}）"
 
 
 def evidence(
