@@ -2,7 +2,7 @@
 
 import faiss
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from matcher.types import Hits, Rows, Scores, Vectors
 
@@ -19,8 +19,10 @@ class DenseIndex:
     def __init__(self, vectors: Vectors) -> None:
         self._index = faiss.IndexFlatIP(vectors.shape[1])
         self._index.add(np.ascontiguousarray(vectors))
+        # Looking for the libraries takes as long as a search of 20,000 rows: once, not per query.
+        self._pools = ThreadpoolController()
         # float64 and one thread: a sum in another order would be another catalog.
-        with threadpool_limits(limits=1, user_api="blas"):
+        with self._pools.limit(limits=1, user_api="blas"):
             wide = vectors.astype(np.float64)
             count = max(1, len(wide))
             self._mean = wide.sum(axis=0) / count
@@ -32,7 +34,7 @@ class DenseIndex:
         Mean and deviation are those over all documents, in closed form: q·µ and √(qᵀΣq).
         """
         wide = query.astype(np.float64)
-        with threadpool_limits(limits=1, user_api="blas"):
+        with self._pools.limit(limits=1, user_api="blas"):
             mean = float(wide @ self._mean)
             variance = float(wide @ self._covariance @ wide)
         rows, scores = self._products(query, allowed)
