@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher import records, sdgs, segments, text
-from matcher.embed import centring
+from matcher import background, records, sdgs, segments, text
 from matcher.embed.centring import Centring
 from matcher.errors import DataError, ForeignOutput, StaleCatalog
 from matcher.index.dense import DenseIndex
@@ -237,8 +236,8 @@ def _encode(
 
 def _centring(vectors: Vectors, encoder: Encoder) -> Centring:
     """The means of this catalog, from the shipped background and its own documents."""
-    queries = encoder.encode_queries([text.normalise(t) for t in centring.background_issues()])
-    prior = encoder.encode_documents([text.normalise(t) for t in centring.background_profiles()])
+    queries = encoder.encode_queries([text.normalise(one) for one in background.issues()])
+    prior = encoder.encode_documents([text.normalise(one) for one in background.profiles()])
     return Centring.fit(queries, vectors, prior)
 
 

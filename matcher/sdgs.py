@@ -24,14 +24,14 @@ Known leaning: goal 17 is said of too many companies (45, of which 12 declare it
 and 13 of too few. Per profile 2.3 goals are inferred, two thirds of them declared ones.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.codes import data_folder, goals
+from matcher import background
+from matcher.codes import goals
 from matcher.types import Encoder, Vectors
 
 MOST = 3  # goals a profile is given; the published profiles declare 2.5 on average
@@ -54,30 +54,24 @@ def prototype_texts() -> tuple[tuple[str, ...], ...]:
     return tuple((goal.name, goal.sentence, *goal.phrases) for _, goal in sorted(goals().items()))
 
 
-def background_profiles() -> tuple[str, ...]:
-    """Profiles of our own, of no real company: typical of how organisations describe themselves."""
-    lines = (data_folder() / "background_profiles.jsonl").read_text(encoding="utf-8").splitlines()
-    return tuple(str(json.loads(line)["profile"]) for line in lines)
-
-
 def prototypes(encoder: Encoder) -> Prototypes:
     """Prototypes of the 17 goals; all texts are encoded as documents, the side of the profiles."""
     texts = prototype_texts()
     return from_vectors(
         encoder.encode_documents([text for goal in texts for text in goal]),
         [len(goal) for goal in texts],
-        encoder.encode_documents(background_profiles()),
+        encoder.encode_documents(background.profiles()),
     )
 
 
-def from_vectors(vectors: Vectors, sizes: Sequence[int], background: Vectors) -> Prototypes:
+def from_vectors(vectors: Vectors, sizes: Sequence[int], profiles: Vectors) -> Prototypes:
     """Prototypes of consecutive groups of text vectors, `sizes[g]` of them for each group."""
     middle = vectors.mean(axis=0, dtype=np.float64)
     groups = np.split(vectors, np.cumsum(sizes)[:-1])
     means = np.stack([group.mean(axis=0, dtype=np.float64) for group in groups])
     return Prototypes(
         vectors=_unit(means - middle).astype(np.float32),
-        mean=(middle + background.mean(axis=0, dtype=np.float64)) / 2,
+        mean=(middle + profiles.mean(axis=0, dtype=np.float64)) / 2,
     )
 
 

@@ -1,11 +1,8 @@
-import csv
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.codes import data_folder
-from matcher.embed.centring import PRIOR_ROWS, Centring, background_issues, background_profiles
+from matcher.embed.centring import PRIOR_ROWS, Centring
 
 
 def rows(*vectors):
@@ -107,20 +104,3 @@ def test_centring_leaves_its_arguments_alone():
     before = vectors.copy()
     Centring.fit(vectors, vectors, vectors).documents(vectors)
     assert np.array_equal(vectors, before)
-
-
-def test_background_is_thirty_issues_and_thirty_profiles():
-    issues, profiles = background_issues(), background_profiles()
-    assert (len(set(issues)), len(set(profiles))) == (30, 30)
-    assert all(title and text for title, _, text in (one.partition("\n") for one in issues))
-    assert all(profile.strip() for profile in profiles)
-
-
-def test_background_holds_no_published_text():
-    def column(file, name):
-        with (data_folder() / file).open(encoding="utf-8", newline="") as lines:
-            return {row[name] for row in csv.DictReader(lines)}
-
-    titles = {issue.partition("\n")[0] for issue in background_issues()}
-    assert not titles & column("issues.csv", "title")
-    assert not set(background_profiles()) & column("companies.csv", "profile")

@@ -4,18 +4,15 @@ Raw E5 cosines of Japanese texts all lie in 0.75-0.9. Subtracting each side's ow
 out and removes hub companies that are near everything; one mean for both sides is worse than none.
 """
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher import codes
 from matcher.types import Vectors
 
-PRIOR_ROWS = (
-    10  # what the background counts for, in documents, so that a small catalog is not its own mean
-)
+# What the background counts for, in documents, so that a small catalog is not its own mean.
+PRIOR_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,21 +43,6 @@ class Centring:
     def documents(self, vectors: Vectors) -> Vectors:
         """The vectors without the mean of the documents, unit length again."""
         return _unit(vectors - self.document_mean)
-
-
-def background_issues() -> list[str]:
-    """The shipped texts in the manner of issues: title, newline, description."""
-    return [f"{line['title']}\n{line['description']}" for line in _lines("background.jsonl")]
-
-
-def background_profiles() -> list[str]:
-    """The shipped texts in the manner of profiles."""
-    return [line["profile"] for line in _lines("background_profiles.jsonl")]
-
-
-def _lines(name: str) -> list[dict[str, str]]:
-    content = (codes.data_folder() / name).read_text(encoding="utf-8")
-    return [json.loads(line) for line in content.splitlines()]
 
 
 def _unit(vectors: NDArray[np.float64]) -> Vectors:
