@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import pytest_socket
 from examples import COMPANIES, ISSUES, FakeEncoder, Remembering, write_table
 from hypothesis import settings
 
@@ -13,6 +14,12 @@ from matcher.types import Company, Encoder, Issue, Reading
 # A shared machine may be slow at any moment: the time of one example says nothing.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(autouse=True)
+def _no_network() -> None:
+    """No test reaches beyond this machine; pytest-socket lifts the bar after each test."""
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
 
 
 @pytest.fixture(scope="session")

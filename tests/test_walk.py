@@ -3,6 +3,8 @@
 import json
 import math
 import random
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -453,7 +455,12 @@ def test_public_names_are_those_of_the_interface():
         "Shortlist", "load_run", "evaluate",
     }  # fmt: skip
     assert wanted <= set(matcher.__all__)
-    assert all(callable(getattr(matcher, name)) for name in matcher.__all__)
+    code = "import matcher; print(all(callable(getattr(matcher, n)) for n in matcher.__all__))"
+    # In a process of its own: here other tests have imported the rooms by their names.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    with pytest.raises(AttributeError, match="'matcher' has no attribute 'evaluat'"):
+        _ = matcher.evaluat
 
 
 def test_reading_counts_add_up(shipped_issues: Reading[Issue], shipped_companies):
