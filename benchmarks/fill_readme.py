@@ -63,6 +63,7 @@ def _matcher(*arguments: object) -> str:
 
 
 def read_results(name: str) -> dict:
+    """What a benchmark wrote."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
 
@@ -71,7 +72,7 @@ def eval_table(results: dict) -> str:
     lines: list[str] = []
     for rules, found in results["rules"].items():
         lines += [
-            f"| `{rules}` | nDCG@10 [95 %] | R(rel=3)@10 | Success(rel=3)@1 | fused minus it, nDCG@10 |",
+            f"| `{rules}` | nDCG@10 [95 %] | R(rel=3)@10 | Success(rel=3)@1 | fused minus it |",
             "|---|---|---|---|---|",
         ]
         gaps = found["fused minus, nDCG@10"]
@@ -91,3 +92,30 @@ def _system(name: str, found: dict, gap: dict | None) -> str:
 
 def _interval(estimate: dict) -> str:
     return f"{estimate['mean']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+
+
+def speed_table() -> str:
+    """What a user waits for, from the results of the two benchmarks, as Markdown."""
+    encode, match = read_results("bench_encode.json"), read_results("bench_match.json")
+    rate = encode["documents_per_second"]
+    waits = match["commands"]["seconds"]
+    large = match["2000 x 20000"]
+    rows = [
+        ("encoding, texts of 300 characters, one thread", f"{rate['bundled']:.0f} a second"),
+        (
+            "the same, sentence-transformers in fp32",
+            f"{rate['sentence_transformers']:.1f} a second",
+        ),
+        ("ratio, median of five rounds in turn", f"{encode['ratio_one_thread']:.1f}×"),
+        ("`matcher --help`", f"{waits['matcher --help']['median']:.2f} s"),
+        ("`matcher demo`, warm", f"{waits['matcher demo']['median']:.1f} s"),
+        ("one new issue against a built catalog", f"{waits['one issue']['median']:.1f} s"),
+        ("2,000 issues × 20,000 companies, from tables", f"{large['seconds'] / 60:.0f} min"),
+        (
+            "of these, encoding the companies",
+            f"{large['companies_encoded_per_second']:.0f} a second",
+        ),
+        ("its peak memory", f"{large['peak_mib'] / 1024:.1f} GiB"),
+    ]
+    lines = [f"| {what} | {figure} |" for what, figure in rows]
+    return "\n".join(["| what | measured |", "|---|---|", *lines])
