@@ -17,7 +17,7 @@ from matcher.catalog import Catalog
 from matcher.codes import data_folder
 from matcher.corpus import read_companies, read_issues, read_qrels
 from matcher.embed import load_encoder
-from matcher.evaluate import MEASURES, Comparison, Estimate, Evaluation, evaluate, run_of
+from matcher.evaluation import MEASURES, Comparison, Estimate, Evaluation, evaluate, run_of
 from matcher.index.dense import DenseIndex
 from matcher.pipeline import Matcher, constraint_of
 from matcher.rank import ranker

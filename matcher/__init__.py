@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matcher.corpus import read_companies, read_issues, read_qrels
     from matcher.embed import load_encoder
     from matcher.errors import MatcherError
-    from matcher.evaluate import evaluate
+    from matcher.evaluation import evaluate
     from matcher.pipeline import Matcher
     from matcher.run import load_run
     from matcher.types import Company, Constraint, Issue, Shortlist
@@ -33,7 +33,7 @@ _HOMES = {
     "Matcher": "pipeline",
     "MatcherError": "errors",
     "Shortlist": "types",
-    "evaluate": "evaluate",
+    "evaluate": "evaluation",
     "load_encoder": "embed",
     "load_run": "run",
     "read_companies": "corpus",
@@ -63,5 +63,5 @@ def __getattr__(name: str) -> object:
         message = f"module 'matcher' has no attribute {name!r}"
         raise AttributeError(message)
     value = getattr(import_module(f"matcher.{_HOMES[name]}"), name)
-    globals()[name] = value  # also puts the function over the submodule of the same name: evaluate
+    globals()[name] = value
     return value

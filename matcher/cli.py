@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from matcher import types
-    from matcher.evaluate import Comparison, Estimate, Evaluation
+    from matcher.evaluation import Comparison, Estimate, Evaluation
     from matcher.job import Outcome, Stage
     from matcher.settings import Settings
     from matcher.types import Advance, Fault, Run
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="matcher",
     help="自治体の課題ごとに、連携先の候補を理由つきで並べます。",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -151,8 +150,8 @@ def evaluate(
     as_json: AsJson = False,
 ) -> int:
     """結果を判定と突き合わせ、指標を95%信頼区間とともに表示します。"""
-    from matcher.evaluate import MEASURES
-    from matcher.evaluate import evaluate as evaluate_run
+    from matcher.evaluation import MEASURES
+    from matcher.evaluation import evaluate as evaluate_run
 
     found = evaluate_run(
         _run(run),
@@ -207,9 +206,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _call(arguments: Sequence[str] | None) -> int:
     """The exit status of a call; what a user can mend is one sentence on stderr, no trace."""
     try:
-        status = app(arguments, standalone_mode=False)
+        status = app(arguments or sys.argv[1:] or ["--help"], standalone_mode=False)
     except TyperException as error:
-        _complain(f"使い方が違います: {error.format_message()} 「matcher --help」をご覧ください。")
+        _complain(
+            f"コマンドの書き方が違います（{error.format_message()}）。"
+            "「matcher --help」で確かめてください。"
+        )
     except MatcherError as error:
         _complain(str(error))
     except BrokenPipeError:
@@ -220,7 +222,7 @@ def _call(arguments: Sequence[str] | None) -> int:
         _complain(f"{error.filename or '出力'} を読み書きできません（{error.strerror}）。")
     else:
         if status == _INTERRUPTED:
-            _complain("中断しました。前の結果はそのまま残っています。")
+            _complain("中断しました。書きかけのファイルは残っていません。")
         return int(status or _DONE)
     return _UNUSABLE
 
@@ -310,7 +312,13 @@ def _print_outcome(
         from matcher.report.terminal import print_summary
 
         print_summary(_console(), outcome.shortlists)
-        print(f"{out} に書きました: {'、'.join(outcome.manifest['outputs'])}")
+        print(f"{out} に書きました: {'、'.join([*outcome.manifest['outputs'], 'manifest.json'])}")
+        pieces = outcome.manifest["counts"]["read_in_pieces"]
+        if any(pieces.values()):
+            print(
+                f"長い文章（課題{pieces['issues']}件・企業{pieces['companies']}件）は、"
+                "いくつかに分けて全文を読みました。"
+            )
     _print_faults(outcome.faults)
 
 

@@ -67,7 +67,7 @@ def load_run(folder: Path | str) -> SavedRun:
         DataError: the folder holds no run, or its shortlists differ from what the manifest says.
     """
     folder = Path(folder)
-    _settle(folder)
+    _finish(folder)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         content = (folder / FILES[0]).read_bytes()
@@ -145,19 +145,30 @@ def write_run(
         _write(part, json.dumps(manifest, ensure_ascii=False, indent=2).encode("utf-8"))
         part.replace(staged / MANIFEST)  # in one step: half a manifest would pass for a whole set
     finally:
-        _settle(folder)
+        try:
+            _settle(folder)
+        except KeyboardInterrupt:
+            _settle(folder)  # a whole set that has begun to move in is moved in whole
+            raise
     return manifest
 
 
 def _settle(folder: Path) -> None:
     """Finish what an interrupted run left: a whole staged set moves in, a partial one goes."""
+    _finish(folder)
     staged = folder / _STAGED
-    if not staged.is_dir():
+    if staged.is_dir():
+        shutil.rmtree(staged)
+
+
+def _finish(folder: Path) -> None:
+    """Move a whole staged set in, its manifest last; a partial one may still be being written."""
+    staged = folder / _STAGED
+    if not (staged / MANIFEST).exists():
         return
-    if (staged / MANIFEST).exists():
-        for name in (*FILES, MANIFEST):
-            if (staged / name).exists():
-                (staged / name).replace(folder / name)
+    for name in (*FILES, MANIFEST):
+        if (staged / name).exists():
+            (staged / name).replace(folder / name)
     shutil.rmtree(staged)
 
 

@@ -514,7 +514,7 @@ def test_ctrl_c_ends_with_130_and_leaves_the_former_run(matched, companies_csv, 
     process.send_signal(signal.SIGINT)
     shown, errors = process.communicate(timeout=60)
     assert (process.returncode, shown) == (130, "")
-    assert errors.splitlines() == ["中断しました。前の結果はそのまま残っています。"]
+    assert errors.splitlines() == ["中断しました。書きかけのファイルは残っていません。"]
     assert contents(matched) == before
     assert sorted(path.name for path in matched.iterdir()) == NAMES
 

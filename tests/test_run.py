@@ -1,6 +1,7 @@
 import hashlib
 import json
 import math
+from pathlib import Path
 
 import pytest
 from examples import COMPANIES, ISSUES, Crash, FakeEncoder, crash_at, write_table
@@ -11,7 +12,7 @@ from matcher import run as run_room
 from matcher.catalog import Catalog
 from matcher.corpus import read_companies, read_issues
 from matcher.errors import DataError, ForeignOutput, MatcherError
-from matcher.evaluate import evaluate
+from matcher.evaluation import evaluate
 from matcher.pipeline import Matcher
 from matcher.run import FILES, MANIFEST, check_folder, load_run, write_run
 from matcher.shortlists import from_lines, to_lines
@@ -348,12 +349,35 @@ def test_whole_staged_set_is_finished_by_the_next_run(out, newer, shortlists):
     assert list(load_run(out).shortlists) == shortlists
 
 
-def test_staged_set_without_manifest_is_removed(out, newer):
+def test_staged_set_without_manifest_is_left_by_a_reader_and_removed_by_a_writer(out, newer):
     before = contents(out)
     stage(out, {name: content for name, content in newer.items() if name != MANIFEST})
-    load_run(out)
-    assert contents(out) == before
+    load_run(out)  # somebody may still be writing it
+    assert (out / ".staged").is_dir()
+    check_folder(out)
     assert not (out / ".staged").exists()
+    assert contents(out) == before
+
+
+def test_ctrl_c_while_a_whole_set_moves_in_leaves_it_whole(tmp_path, shortlists, monkeypatch):
+    for moved in range(6):
+        out = tmp_path / f"run{moved}"
+        write_run(out, shortlists, [FAULT], {"facts": "前"})
+        replace, calls = Path.replace, iter(range(100))
+
+        def interrupted(path, target, moved=moved, calls=calls, replace=replace):
+            if path.parent.name == ".staged" and path.suffix != ".part" and next(calls) == moved:
+                raise KeyboardInterrupt
+            return replace(path, target)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Path, "replace", interrupted)
+            write_run(out, shortlists[:1], [], {"facts": "後"})
+        whole = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        assert whole["facts"] == "後"
+        assert len(load_run(out)) == 1
+        check_folder(out)  # every file is the one that the manifest names
+        assert not (out / ".staged").exists()
 
 
 def crash_steps(write, monkeypatch):

@@ -9,7 +9,7 @@ from matcher.catalog import Catalog
 from matcher.codes import data_folder
 from matcher.corpus import read_companies, read_issues, read_qrels
 from matcher.errors import DataError, MatcherError
-from matcher.evaluate import MEASURES, evaluate, run_of
+from matcher.evaluation import MEASURES, evaluate, run_of
 from matcher.pipeline import Matcher
 
 # Three issues: a turned round, b perfect, c without a list.
