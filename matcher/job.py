@@ -31,7 +31,7 @@ from matcher.types import (
 
 Stage = Callable[[str, int], Advance]  # a name in Japanese and how many items it has
 
-_BATCH = 100  # issues between two signs of progress
+_BATCH = 250  # issues between two signs of progress; many sentences together encode faster
 _LIBRARIES = (
     "matcher",
     "numpy",

@@ -20,8 +20,12 @@ from matcher.types import Advance, Vectors
 _SENTENCE_END = re.compile(r"(?:[。．！？!?]+[」』）)】\]]*|\.(?=\s)|\n)\s*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# One thread encodes 49 texts of 150 tokens a second in batches of 4–16 and 46 in batches of 64.
-_BATCH_TOKENS = 2400
+# Texts in one inference. Few sizes, because OpenVINO keeps 0.5–1 MiB for every shape it has met
+# (texts × tokens): with any size up to 64, a job of 2,000 issues × 20,000 companies ended at
+# 3.8 GB. In batches of 1, 4, 16 one thread encodes 221, 402, 454 texts of 15 tokens a second, and
+# 45, 50, 49 of 150 tokens.
+SIZES = (16, 4, 1)
+_BATCH_TOKENS = 2400  # 46 texts of 150 tokens a second in batches of 64: more gains nothing
 
 Tokens = NDArray[np.int32]
 
@@ -43,19 +47,20 @@ def encode_in_pieces(
     embed: Callable[[Sequence[Piece]], Vectors],
     dim: int,
     threads: int = 1,
-    batch: int = 64,
+    sizes: Sequence[int] = SIZES,
     advance: Advance | None = None,
 ) -> Vectors:
     """A unit vector for each text, `(len(texts), dim)` float32, whatever its length.
 
-    `embed` gives the unit vectors of at most `batch` pieces of equal token count and is called
-    from `threads` threads. The vector of a text in several pieces is their mean, weighted by token
-    count. `advance` hears how many texts are done whenever a batch is.
+    `embed` gives the unit vectors of pieces of equal token count, as many as one of `sizes` says
+    (the largest first, 1 last), and is called from `threads` threads. The vector of a text in
+    several pieces is their mean, weighted by token count. `advance` hears how many texts are done
+    whenever a batch is.
     """
     pieces = list(_read(texts, tokenise, limit))
     vectors: Vectors = np.empty((len(pieces), dim), np.float32)
     left = Counter(piece.owner for piece in pieces)
-    batches = _batches([len(piece.tokens) for piece in pieces], batch)
+    batches = _batches([len(piece.tokens) for piece in pieces], sizes)
     pool = ThreadPoolExecutor(threads)
     try:
         spread = pool.map if threads > 1 else map
@@ -139,16 +144,18 @@ def _furthest(
     return ends[fitting] if fitting >= 0 else None
 
 
-def _batches(lengths: Sequence[int], batch: int) -> list[list[int]]:
-    """Positions of pieces in batches of equal length, the longest first."""
+def _batches(lengths: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
+    """Positions of pieces in batches of equal length, the longest first, of the given sizes."""
     groups: dict[int, list[int]] = defaultdict(list)
     for row, length in enumerate(lengths):
         groups[length].append(row)
     batches: list[list[int]] = []
     for length in sorted(groups, reverse=True):
         rows = groups[length]
-        most = min(batch, max(1, _BATCH_TOKENS // max(1, length)))
-        batches.extend(rows[at : at + most] for at in range(0, len(rows), most))
+        for size in sizes:
+            while len(rows) >= size and (size == 1 or size * length <= _BATCH_TOKENS):
+                batches.append(rows[:size])
+                rows = rows[size:]
     return batches
 
 
