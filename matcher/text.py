@@ -185,9 +185,7 @@ def _names(node: fugashi.UnidicNode, after: fugashi.UnidicNode | None) -> bool:
     if not str(node.feature.cForm).startswith("連用形"):
         return False
     follows = after.feature if after else None
-    return follows is not None and (
-        follows.pos1 in ("名詞", "接尾辞") or follows.pos2 in ("格助詞", "係助詞")
-    )
+    return follows is not None and (follows.pos1 == "名詞" or follows.pos2 in ("格助詞", "係助詞"))
 
 
 def _join(nodes: list[_Node]) -> Iterator[Word]:
