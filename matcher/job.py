@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -163,7 +163,9 @@ def _facts(
     shortlists: Sequence[Shortlist],
 ) -> records.Json:
     """What the manifest says of a run, beside its outputs."""
-    told = asdict(replace(options, overwrite=False))
+    told = asdict(options)
+    settings = told.pop("settings")
+    del told["overwrite"]  # says nothing of the result
     statuses = [shortlist.status for shortlist in shortlists]
     queries = [text.normalise(text.issue_text(issue)) for issue in issues]
     return {
@@ -188,8 +190,8 @@ def _facts(
                 "companies": catalog.in_pieces,
             },
         },
-        "settings": told.pop("settings"),
-        "options": {key: told[key] for key in told if key != "overwrite"},
+        "settings": settings,
+        "options": told,
         "encoder": encoder.id,
         "catalog": catalog.id,
         "libraries": {name: version(name) for name in _LIBRARIES},
