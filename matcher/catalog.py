@@ -10,8 +10,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from matcher import background, records, sdgs, segments, text
 from matcher.embed.centring import Centring
-from matcher.errors import DataError, ForeignOutput, StaleCatalog
+from matcher.errors import DataError, ForeignOutput, MatcherError, StaleCatalog
 from matcher.index.dense import DenseIndex
 from matcher.index.facets import Facets
 from matcher.index.lexical import LexicalIndex
@@ -65,25 +66,31 @@ class Catalog:
     @classmethod
     def build(
         cls,
-        companies: Reading[Company],
+        companies: Iterable[Company],
         encoder: Encoder,
         *,
         settings: Settings | None = None,
         former: "Catalog | None" = None,
         advance: Advance | None = None,
     ) -> "Catalog":
-        """The catalog of a reading. Profiles that `former` holds already are not encoded again."""
-        settings = settings or Settings()
-        documents = [text.normalise(text.company_text(company)) for company in companies]
+        """The catalog of a reading, or of companies made in code.
+
+        Profiles that `former` holds already are not encoded again.
+
+        Raises:
+            MatcherError: two companies have one id (a reading never holds such).
+        """
+        settings, reading = settings or Settings(), _reading(companies)
+        documents = [text.normalise(text.company_text(company)) for company in reading]
         vectors = _encode(documents, encoder, former, advance)
         k1, b = settings.bm25_k1, settings.bm25_b
         return cls._of(
             encoder_id=encoder.id,
             bm25=(k1, b),
-            companies=_with_goals(companies.records, vectors, encoder),
+            companies=_with_goals(reading.records, vectors, encoder),
             in_pieces=sum(count > 1 for count in encoder.pieces(documents)),
-            provenance=_provenance(companies),
-            faults=companies.faults,
+            provenance=_provenance(reading),
+            faults=reading.faults,
             vectors=vectors,
             centring=_centring(vectors, encoder),
             words=LexicalIndex.build("words", [text.lemmas(d) for d in documents], k1=k1, b=b),
@@ -253,6 +260,22 @@ def _with_goals(
     for row, found in zip(rows, goals, strict=True):
         inferred[row] = replace(companies[row], sdgs=found, is_sdgs_inferred=True)
     return tuple(inferred)
+
+
+def _reading(companies: Iterable[Company]) -> Reading[Company]:
+    """What a table gave as it is; companies made in code in id order, as if from a table."""
+    if isinstance(companies, Reading):
+        return companies
+    made = tuple(sorted(companies, key=lambda company: company.company_id))
+    for one, other in pairwise(made):
+        if one.company_id == other.company_id:
+            message = (
+                f"企業ID「{one.company_id}」が2つあります。1つの企業には1つのIDを付けてください。"
+            )
+            raise MatcherError(message)
+    return Reading(
+        source="", sha256="", rows=len(made), merged=0, rejected=0, records=made, faults=()
+    )
 
 
 def _provenance(companies: Reading[Company]) -> Provenance:

@@ -10,8 +10,9 @@ from examples import COMPANIES, Crash, FakeEncoder, changed, crash_at, write_tab
 
 from matcher.catalog import Catalog, check_folder
 from matcher.corpus import read_companies
-from matcher.errors import DataError, ForeignOutput, StaleCatalog
+from matcher.errors import DataError, ForeignOutput, MatcherError, StaleCatalog
 from matcher.settings import Settings
+from matcher.types import Company
 
 
 def reading(folder, rows=COMPANIES):
@@ -394,3 +395,16 @@ def test_disk_that_is_full_leaves_nothing_behind(catalog, tmp_path, monkeypatch)
 def test_open_takes_a_name_as_well_as_a_path(catalog, tmp_path):
     catalog.save(Path(str(tmp_path / "catalog")))
     assert_same(Catalog.open(str(tmp_path / "catalog")), catalog)
+
+
+def test_companies_made_in_code_give_the_catalog_of_their_table(tmp_path):
+    read, encoder = reading(tmp_path), FakeEncoder()
+    made = Catalog.build(reversed(read.records), encoder)
+    assert made.id == Catalog.build(read, encoder).id
+    assert made.provenance.accepted == len(read)
+
+
+def test_one_id_for_two_companies_is_refused():
+    twice = [Company(company_id="a", name=name, profile="水") for name in ("甲", "乙")]
+    with pytest.raises(MatcherError, match="「a」が2つ"):
+        Catalog.build(twice, FakeEncoder())
