@@ -119,3 +119,7 @@ def speed_table() -> str:
     ]
     lines = [f"| {what} | {figure} |" for what, figure in rows]
     return "\n".join(["| what | measured |", "|---|---|", *lines])
+
+
+if __name__ == "__main__":
+    main()

@@ -310,9 +310,10 @@ def _print_outcome(
         _print_json(outcome.manifest)
     elif not quiet:
         from matcher.report.terminal import print_summary
+        from matcher.run import FILES
 
         print_summary(_console(), outcome.shortlists)
-        print(f"{out} に書きました: {'、'.join([*outcome.manifest['outputs'], 'manifest.json'])}")
+        print(f"{len(FILES) + 1}つのファイルを {out} に書きました。")
         pieces = outcome.manifest["counts"]["read_in_pieces"]
         if any(pieces.values()):
             print(
