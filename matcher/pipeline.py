@@ -89,7 +89,8 @@ class Matcher:
         if not words:
             return "unclear"
         shared = self.catalog.words.shared(words)[dense.rows]
-        return "ranked" if ranker.has_evidence(dense, shared, self.settings) else "no_candidate"
+        found = ranker.has_evidence(dense, len(set(words)), shared, self.settings)
+        return "ranked" if found else "no_candidate"
 
     def _explained(self, drafts: Sequence["_Draft"]) -> list[Shortlist]:
         """The shortlists of the drafts, each place with its evidence.

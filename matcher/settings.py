@@ -30,7 +30,7 @@ class Settings:
     # lets more of both through.
     near_cosine: float = 0.26  # enough by itself
     fair_cosine: float = 0.17  # enough with some words in common
-    fair_words: int = 2  # different content words
+    fair_words: int = 2  # different content words; one where the issue has under ten
     spans: int = 4  # most pieces of evidence shown for a pair
 
     @classmethod

@@ -159,23 +159,30 @@ LIMITS = Settings(near_cosine=0.3, fair_cosine=0.17, fair_words=2)
     ],
 )
 def test_evidence_is_a_near_meaning_or_a_fair_one_with_words(cosine, words, expected):
-    found = ranker.has_evidence(hits("dense", [cosine]), np.array([words]), LIMITS)
+    found = ranker.has_evidence(hits("dense", [cosine]), 30, np.array([words]), LIMITS)
     assert found is expected
 
 
 def test_evidence_must_come_together_in_one_company():
     dense = hits("dense", [0.2, 0.1])
-    assert not ranker.has_evidence(dense, np.array([1, 5]), LIMITS)
-    assert ranker.has_evidence(dense, np.array([2, 5]), LIMITS)
+    assert not ranker.has_evidence(dense, 30, np.array([1, 5]), LIMITS)
+    assert ranker.has_evidence(dense, 30, np.array([2, 5]), LIMITS)
+
+
+def test_an_issue_of_few_words_needs_to_share_but_one():
+    dense, one = hits("dense", [0.17]), np.array([1])
+    assert ranker.has_evidence(dense, 9, one, LIMITS)
+    assert not ranker.has_evidence(dense, 10, one, LIMITS)
+    assert not ranker.has_evidence(dense, 9, np.array([0]), LIMITS)
 
 
 def test_words_are_counted_in_the_order_of_the_hits():
     dense = hits("dense", [0.1, 0.2])  # row 1 comes first
     assert dense.rows.tolist() == [1, 0]
-    assert ranker.has_evidence(dense, np.array([2, 0]), LIMITS)
-    assert not ranker.has_evidence(dense, np.array([0, 2]), LIMITS)
+    assert ranker.has_evidence(dense, 30, np.array([2, 0]), LIMITS)
+    assert not ranker.has_evidence(dense, 30, np.array([0, 2]), LIMITS)
 
 
 def test_nobody_is_no_evidence():
     nobody = np.array([], dtype=np.int64)
-    assert ranker.has_evidence(hits("dense", []), nobody, LIMITS) is False
+    assert ranker.has_evidence(hits("dense", []), 30, nobody, LIMITS) is False

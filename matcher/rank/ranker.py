@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from matcher.settings import Settings
 from matcher.types import Company, Hits, Rows
 
+_THIN = 10  # an issue of fewer content words (足の確保。バスが減った。) cannot share many
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -42,14 +44,17 @@ def first(
     ]
 
 
-def has_evidence(dense: Hits, shared_words: NDArray[np.int64], settings: Settings) -> bool:
+def has_evidence(
+    dense: Hits, words: int, shared_words: NDArray[np.int64], settings: Settings
+) -> bool:
     """Whether some allowed company has something in common with the issue, in absolute terms.
 
     Either the meaning is near by itself, or it is fairly near and some content words are shared;
-    `shared_words` counts the different ones for each row of `dense`. A z-score cannot tell: among a
-    hundred strangers one always stands out.
+    `words` counts the different ones of the issue, `shared_words` those that each row of `dense`
+    shares. A z-score cannot tell: among a hundred strangers one always stands out.
     """
-    fair = (dense.scores >= settings.fair_cosine) & (shared_words >= settings.fair_words)
+    enough = settings.fair_words if words >= _THIN else min(1, settings.fair_words)
+    fair = (dense.scores >= settings.fair_cosine) & (shared_words >= enough)
     return bool((fair | (dense.scores >= settings.near_cosine)).any())
 
 
