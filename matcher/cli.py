@@ -219,7 +219,10 @@ def _call(arguments: Sequence[str] | None) -> int:
         return _DONE
     except OSError as error:
         # Disk full, no permission, a file that Excel holds open: for the user to mend.
-        _complain(f"{error.filename or '出力'} を読み書きできません（{error.strerror}）。")
+        _complain(
+            f"{error.filename or '出力'} を読み書きできません（{error.strerror}）。"
+            "空き容量と権限、ほかのソフトで開いていないかを確かめてください。"
+        )
     else:
         if status == _INTERRUPTED:
             _complain("中断しました。書きかけのファイルは残っていません。")
