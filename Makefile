@@ -25,7 +25,8 @@ bench: $(READY)  ## speed, the short versions
 	$(BIN)/python benchmarks/bench_encode.py
 	$(BIN)/python benchmarks/bench_match.py
 
-bench-full: $(READY)  ## speed, as quoted in the README
+bench-full: $(READY)  ## speed and precision, as quoted in the README
+	$(BIN)/python benchmarks/bench_precision.py
 	$(BIN)/python benchmarks/bench_encode.py
 	$(BIN)/python benchmarks/bench_match.py --full
 

@@ -28,6 +28,7 @@ def main() -> None:
         content = fill(content, "show", fenced(first_entry(shown)))
     content = fill(content, "eval", eval_table(read_results("eval_systems.json")))
     content = fill(content, "speed", speed_table())
+    content = fill(content, "precision", precision_sentence())
     readme.write_text(content, encoding="utf-8")
 
 
@@ -119,6 +120,16 @@ def speed_table() -> str:
     ]
     lines = [f"| {what} | {figure} |" for what, figure in rows]
     return "\n".join(["| what | measured |", "|---|---|", *lines])
+
+
+def precision_sentence() -> str:
+    """What the encoder's precision does to a score."""
+    found = read_results("bench_precision.json")
+    return (
+        f"A score in bf16 differs from one in f32 by up to {found['largest_difference']:.3f} "
+        f"({found['other_order_in_top_10']} of {found['issues']} lists of ten change their order, "
+        f"{found['other_rank_1']} their first)."
+    )
 
 
 if __name__ == "__main__":

@@ -53,6 +53,9 @@ Encoder = Annotated[
     typer.Option(help="bundled、モデルのフォルダー、モデル名（名前のときだけ通信）"),
 ]
 Threads = Annotated[int | None, typer.Option(help="使うスレッドの数（既定: すべて）")]
+Precision = Annotated[
+    str, typer.Option(help="auto=速い方 f32=bf16のない計算機とも得点をそろえる（同梱のみ）")
+]
 SettingsFile = Annotated[Path | None, typer.Option("--settings", help="設定ファイル（TOML）")]
 AsOf = Annotated[str | None, typer.Option(help="基準日（例: 2026-04-01）。結果に載せます")]
 AsJson = Annotated[bool, typer.Option("--json", help="表の代わりにJSONを標準出力に書く")]
@@ -71,6 +74,7 @@ def match(
     sdg_rule: SdgRule = "prefer",
     encoder: Encoder = "bundled",
     threads: Threads = None,
+    precision: Precision = "auto",
     settings: SettingsFile = None,
     as_of: AsOf = None,
     as_json: AsJson = False,
@@ -83,10 +87,11 @@ def match(
 
     options = Options(
         top=top,
-        region_rule=cast("types.RegionRule", region_rule),  # the job checks both rules
+        region_rule=cast("types.RegionRule", region_rule),  # the job checks these three
         sdg_rule=cast("types.SdgRule", sdg_rule),
         encoder=encoder,
         threads=_threads(threads),
+        precision=cast("types.Precision", precision),
         settings=_settings(settings),
         as_of=_date(as_of),
         overwrite=overwrite,
@@ -103,6 +108,7 @@ def build(
     catalog: Annotated[Path, typer.Option(help="カタログを書くフォルダー")],
     encoder: Encoder = "bundled",
     threads: Threads = None,
+    precision: Precision = "auto",
     settings: SettingsFile = None,
     quiet: Quiet = False,
     strict: Strict = False,
@@ -110,7 +116,12 @@ def build(
     """企業の表を読み取り、何度でも使えるカタログにします。2回目からは変わった企業だけを読みます。"""
     from matcher.job import Options, build_catalog
 
-    options = Options(encoder=encoder, threads=_threads(threads), settings=_settings(settings))
+    options = Options(
+        encoder=encoder,
+        threads=_threads(threads),
+        precision=cast("types.Precision", precision),
+        settings=_settings(settings),
+    )
     with _progress(quiet=quiet) as stage:
         built = build_catalog(companies, catalog, options, stage)
     if not quiet:

@@ -22,6 +22,7 @@ from matcher.types import (
     Encoder,
     Fault,
     Issue,
+    Precision,
     Reading,
     RegionRule,
     SdgRule,
@@ -54,6 +55,7 @@ class Options:
     sdg_rule: SdgRule = "prefer"
     encoder: str = "bundled"
     threads: int | None = None
+    precision: Precision = "auto"
     settings: Settings = field(default_factory=Settings)
     as_of: str | None = None
     overwrite: bool = False
@@ -80,7 +82,7 @@ def match_tables(
     run.check_folder(out, overwrite=options.overwrite)
     asked = read_issues(issues)
     supply = None if companies.is_dir() else read_companies(companies)
-    encoder = load_encoder(options.encoder, threads=options.threads)
+    encoder = load_encoder(options.encoder, threads=options.threads, precision=options.precision)
     if supply is None:
         catalog = Catalog.open(companies)
     else:
@@ -103,7 +105,7 @@ def build_catalog(companies: Path, folder: Path, options: Options, stage: Stage)
     """
     catalog_folder(folder)
     reading = read_companies(companies)
-    encoder = load_encoder(options.encoder, threads=options.threads)
+    encoder = load_encoder(options.encoder, threads=options.threads, precision=options.precision)
     catalog = Catalog.build(
         reading,
         encoder,

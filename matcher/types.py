@@ -18,6 +18,7 @@ RegionRule = Literal["serves", "prefecture", "block", "any"]
 SdgRule = Literal["prefer", "any", "all", "ignore"]
 Status = Literal["ranked", "no_candidate", "routed", "unclear"]
 Severity = Literal["除外", "警告"]
+Precision = Literal["auto", "f32"]  # of the bundled encoder; auto is bf16 where the CPU has it
 
 T = TypeVar("T")
 

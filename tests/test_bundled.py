@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matcher.embed import bundled, load_encoder, packed
+from matcher.embed import load_encoder, packed
 from matcher.embed.bundled import BundledEncoder
 from matcher.embed.export import export_encoder
 from matcher.embed.packed import PackedModel, packed_path
@@ -102,13 +102,10 @@ def test_batch_order_and_threads_do_not_change_a_bit(encoder, texts, threads):
     assert other.id == encoder.id
 
 
-def test_f32_for_cpus_without_bf16_is_as_steady_and_as_near(encoder, texts, monkeypatch):
-    compile_as = bundled._compile
-    monkeypatch.setattr(
-        bundled, "_compile", lambda core, model, _, threads: compile_as(core, model, "f32", threads)
-    )
+def test_f32_for_cpus_without_bf16_is_as_steady_and_as_near(encoder, texts):
     some = texts[:40]
-    plain = BundledEncoder(threads=2)
+    plain = BundledEncoder(threads=2, precision="f32")
+    assert "precision=f32" in plain.id
     vectors = plain.encode_documents(some)
     alone = np.concatenate([plain.encode_documents([text]) for text in some])
     assert np.array_equal(vectors, alone)
@@ -237,3 +234,10 @@ def test_export_agrees_with_the_bundled_encoder(encoder, exported, texts):
             assert (
                 encoder._tokenise(prompt, text).tolist() == model.tokenizer(prompt + text).input_ids
             )
+
+
+def test_precision_is_one_of_two_and_for_the_bundled_encoder_alone():
+    with pytest.raises(MatcherError, match="auto か f32"):
+        load_encoder(precision="f16")
+    with pytest.raises(MatcherError, match="bundled"):
+        load_encoder("some/model", precision="f32")

@@ -163,8 +163,10 @@ def test_options_reach_the_run(call, issues_csv, companies_csv, out, tmp_path):
     status, _, _ = call(
         "match", issues_csv, companies_csv, "--out", out, "--top", 2, "--region-rule", "any",
         "--sdg-rule", "ignore", "--threads", 1, "--settings", tmp_path / "s.toml", "--quiet",
+        "--precision", "f32",
     )  # fmt: skip
     manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+    assert manifest["options"]["precision"] == "f32"
     assert status == 0
     assert (
         manifest["options"] | {"top": 2, "region_rule": "any", "sdg_rule": "ignore"}
@@ -307,6 +309,13 @@ def test_folder_that_cannot_be_written_is_refused(
         refused(call, "match", issues_csv, companies_csv, "--out", matched)
     assert contents(matched) == before
     assert sorted(path.name for path in matched.iterdir()) == NAMES
+
+
+def test_precision_that_cannot_be_is_refused(call, issues_csv, companies_csv, out, monkeypatch):
+    monkeypatch.undo()  # the true load_encoder
+    wrong = ("match", issues_csv, companies_csv, "--out", out, "--precision", "f16")
+    assert "auto か f32" in refused(call, *wrong)
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("name", ["folder", "./none", "/none/at/all"])

@@ -56,6 +56,7 @@ def test_the_python_in_the_readme_runs(monkeypatch):
 def test_the_figures_in_the_readme_are_those_that_the_scripts_wrote(filler):
     assert _marked("eval") == filler.eval_table(filler.read_results("eval_systems.json"))
     assert _marked("speed") == filler.speed_table()
+    assert _marked("precision") == filler.precision_sentence()
 
 
 def test_the_demo_in_the_readme_shows_issues_of_the_shipped_data():

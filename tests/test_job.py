@@ -60,7 +60,7 @@ def test_manifest_has_every_item_of_the_interface(outcome, issues_csv, companies
     }
     assert manifest["options"] == {
         "top": 10, "region_rule": "serves", "sdg_rule": "prefer", "encoder": "bundled",
-        "threads": None, "as_of": None,
+        "threads": None, "precision": "auto", "as_of": None,
     }  # fmt: skip
     assert manifest["encoder"] == "fake"
     assert len(manifest["catalog"]) == 64
