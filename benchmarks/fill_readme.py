@@ -108,6 +108,7 @@ def speed_table() -> str:
             f"{rate['sentence_transformers']:.1f} a second",
         ),
         ("ratio, median of five rounds in turn", f"{encode['ratio_one_thread']:.1f}×"),
+        ("the same ratio in f32", f"{encode['ratio_one_thread_f32']:.1f}×"),
         ("`matcher --help`", f"{waits['matcher --help']['median']:.2f} s"),
         ("`matcher demo`, warm", f"{waits['matcher demo']['median']:.1f} s"),
         ("one new issue against a built catalog", f"{waits['one issue']['median']:.1f} s"),
