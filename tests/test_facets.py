@@ -102,7 +102,8 @@ def test_allowed_rows_and_excluded_counts_are_those_of_the_rules(companies, cons
 def test_shared_goals_are_jaccard(companies, constraint):
     found = by_row(Facets(companies).shared_goals(constraint, every(companies)))
     wanted = constraint.sdgs if constraint.sdg_rule != "ignore" else frozenset()
-    expected = [len(one.sdgs & wanted) / max(1, len(one.sdgs | wanted)) for one in companies]
+    own = [one.sdgs if len(one.sdgs) <= 8 else frozenset() for one in companies]
+    expected = [len(those & wanted) / max(1, len(those | wanted)) for those in own]
     assert found == expected
     assert all(0 <= score <= 1 for score in found)
 
@@ -169,14 +170,21 @@ def test_issue_without_goals_sets_no_limit(rule):
     assert rows_of([company()], region_rule="any", sdg_rule=rule) == [0]
 
 
-def test_profile_of_all_goals_gains_no_more_than_a_precise_one():
+def test_profile_of_all_or_most_goals_gains_nothing():
     wanted = frozenset({3, 11})
-    profiles = [frozenset({3, 11}), frozenset({3}), frozenset(GOALS), frozenset({4})]
-    facets = Facets([company(sdgs=goals) for goals in profiles])
+    profiles = [{3, 11}, {3}, set(GOALS), {4}, set(range(3, 12)), set(range(4, 12))]
+    facets = Facets([company(sdgs=frozenset(goals)) for goals in profiles])
     constraint = Constraint(sdgs=wanted)
-    assert by_row(facets.shared_goals(constraint, every(profiles))) == [1, 1 / 2, 2 / 17, 0]
+    found = by_row(facets.shared_goals(constraint, every(profiles)))
+    assert found == [1, 1 / 2, 0, 0, 0, 1 / 9]
     ignored = replace(constraint, sdg_rule="ignore")
-    assert by_row(facets.shared_goals(ignored, every(profiles))) == [0, 0, 0, 0]
+    assert by_row(facets.shared_goals(ignored, every(profiles))) == [0] * 6
+
+
+@given(st.frozensets(st.sampled_from(GOALS), min_size=1, max_size=4))
+def test_ticking_every_goal_is_worth_no_more_than_ticking_none(wanted):
+    facets = Facets([company(sdgs=frozenset(GOALS)), company()])
+    assert by_row(facets.shared_goals(Constraint(sdgs=wanted), every([0, 1]))) == [0, 0]
 
 
 def test_hits_hold_the_allowed_rows_best_first():

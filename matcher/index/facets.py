@@ -10,6 +10,7 @@ from matcher import codes
 from matcher.types import Company, Constraint, Hits, Rows
 
 _GOALS = 17
+_MOST_TELLING = 8  # goals; who ticks more than half of them says nothing by it
 _PREFECTURES = 47
 Mask = NDArray[np.bool_]
 
@@ -46,11 +47,12 @@ class Facets:
     def shared_goals(self, constraint: Constraint, allowed: Rows) -> Hits:
         """Shared goals over all goals of the two sides (Jaccard), 0..1; all 0 under `ignore`.
 
-        A profile that ticks all seventeen goals shares every goal and gains next to nothing.
+        A profile that ticks most of the seventeen singles none out: it shares none here.
         """
         wanted = np.zeros(_GOALS + 1, dtype=bool)
         wanted[list(constraint.sdgs if constraint.sdg_rule != "ignore" else ())] = True
         own = self._goals[allowed]
+        own = own & (own.sum(axis=1, keepdims=True) <= _MOST_TELLING)
         union = np.maximum((own | wanted).sum(axis=1), 1)
         return Hits.best_first("sdgs", allowed, (own & wanted).sum(axis=1) / union)
 
