@@ -256,9 +256,10 @@ def _with_goals(
     if not rows:
         return companies
     inferred = list(companies)
-    goals = sdgs.infer(vectors[rows], sdgs.prototypes(encoder))
+    profiles = [text.normalise(text.company_text(companies[row])) for row in rows]
+    goals = sdgs.infer(profiles, encoder, vectors[rows])
     for row, found in zip(rows, goals, strict=True):
-        inferred[row] = replace(companies[row], sdgs=found, is_sdgs_inferred=True)
+        inferred[row] = replace(companies[row], sdgs=frozenset(found), is_sdgs_inferred=True)
     return tuple(inferred)
 
 

@@ -31,6 +31,7 @@ def test_a_wheel_carries_what_the_program_reads_at_run_time(installed):
         "municipalities.csv",
         "prefectures.csv",
         "sdgs.csv",
+        "sdgs_model.npz",
         "background.jsonl",
         "background_profiles.jsonl",
     }
