@@ -18,16 +18,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher import background, records, sdgs, segments, text
+from matcher import background, bridge, records, sdgs, segments, text
+from matcher.bridge import Bridge, Line
 from matcher.embed.centring import Centring
 from matcher.errors import DataError, ForeignOutput, MatcherError, StaleCatalog
 from matcher.index.dense import DenseIndex
 from matcher.index.facets import Facets
 from matcher.index.lexical import LexicalIndex
 from matcher.settings import Settings
-from matcher.types import Advance, Company, Encoder, Fault, Reading, Vectors
+from matcher.types import Advance, Company, Encoder, Fault, Reading, Rows, Vectors
 
-FORMAT = 1
+FORMAT = 2  # 2 holds the bridge
 _MANIFEST = "manifest.json"
 _SEGMENT = "segment-"
 _STAGED = ".staged-"
@@ -61,7 +62,13 @@ class Catalog:
     dense: DenseIndex
     words: LexicalIndex
     bigrams: LexicalIndex
+    bridge: Bridge
     facets: Facets
+
+    @property
+    def rows(self) -> Rows:
+        """Every row, ascending."""
+        return np.arange(len(self.companies), dtype=np.int64)
 
     @classmethod
     def build(
@@ -70,12 +77,14 @@ class Catalog:
         encoder: Encoder,
         *,
         settings: Settings | None = None,
+        lines: Sequence[Line] | None = None,
         former: "Catalog | None" = None,
         advance: Advance | None = None,
     ) -> "Catalog":
         """The catalog of a reading, or of companies made in code.
 
-        Profiles that `former` holds already are not encoded again.
+        `lines` are those of the vocabulary bridge, by default the shipped ones. What `former`
+        holds already is not encoded again.
 
         Raises:
             MatcherError: two companies have one id (a reading never holds such).
@@ -95,6 +104,7 @@ class Catalog:
             centring=_centring(vectors, encoder),
             words=LexicalIndex.build("words", [text.lemmas(d) for d in documents], k1=k1, b=b),
             bigrams=LexicalIndex.build("bigrams", [text.bigrams(d) for d in documents], k1=k1, b=b),
+            bridge=_bridge(bridge.shipped() if lines is None else tuple(lines), encoder, former),
         )
 
     @classmethod
@@ -123,6 +133,7 @@ class Catalog:
             centring=Centring(query_mean, document_mean),
             words=LexicalIndex.load("words", size, segment / "words"),
             bigrams=LexicalIndex.load("bigrams", size, segment / "bigrams"),
+            bridge=Bridge(_lines(segment / "bridge.json"), np.load(segment / "bridge.npy")),
         )
 
     @classmethod
@@ -139,10 +150,11 @@ class Catalog:
         centring: Centring,
         words: LexicalIndex,
         bigrams: LexicalIndex,
+        bridge: Bridge,
     ) -> "Catalog":
         """The catalog with what is derived from its parts."""
         return cls(
-            id=_content_id(encoder_id, bm25, companies, vectors),
+            id=_content_id(encoder_id, bm25, companies, vectors, bridge.id),
             encoder_id=encoder_id,
             bm25=bm25,
             companies=companies,
@@ -154,6 +166,7 @@ class Catalog:
             dense=DenseIndex(centring.documents(vectors)),
             words=words,
             bigrams=bigrams,
+            bridge=bridge,
             facets=Facets(companies),
         )
 
@@ -183,6 +196,9 @@ class Catalog:
         np.save(staged / "means.npy", means)
         self.words.save(staged / "words")
         self.bigrams.save(staged / "bigrams")
+        np.save(staged / "bridge.npy", self.bridge.vectors)
+        told = json.dumps([asdict(line) for line in self.bridge.lines], ensure_ascii=False)
+        (staged / "bridge.json").write_text(told, encoding="utf-8")
         segments.write_records(staged / "records.duckdb", self.companies, self.faults)
         segments.flush(staged)
         segment = segments.free_name(folder, _SEGMENT + self.id[:16])
@@ -248,6 +264,20 @@ def _centring(vectors: Vectors, encoder: Encoder) -> Centring:
     return Centring.fit(queries, vectors, prior)
 
 
+def _bridge(lines: tuple[Line, ...], encoder: Encoder, former: Catalog | None) -> Bridge:
+    """The bridge of these lines; as the former catalog holds it where it is the same."""
+    if former and former.encoder_id == encoder.id and former.bridge.lines == lines:
+        return former.bridge
+    return Bridge.build(lines, encoder)
+
+
+def _lines(path: Path) -> tuple[Line, ...]:
+    return tuple(
+        Line(field=line["field"], problem=tuple(line["problem"]), solution=tuple(line["solution"]))
+        for line in json.loads(path.read_text(encoding="utf-8"))
+    )
+
+
 def _with_goals(
     companies: tuple[Company, ...], vectors: Vectors, encoder: Encoder
 ) -> tuple[Company, ...]:
@@ -291,9 +321,13 @@ def _provenance(companies: Reading[Company]) -> Provenance:
 
 
 def _content_id(
-    encoder_id: str, bm25: tuple[float, float], companies: Sequence[Company], vectors: Vectors
+    encoder_id: str,
+    bm25: tuple[float, float],
+    companies: Sequence[Company],
+    vectors: Vectors,
+    bridge_id: str,
 ) -> str:
-    digest = hashlib.sha256(json.dumps([FORMAT, encoder_id, bm25]).encode())
+    digest = hashlib.sha256(json.dumps([FORMAT, encoder_id, bm25, bridge_id]).encode())
     for company in companies:
         digest.update(json.dumps(records.to_json(company), sort_keys=True).encode())
     digest.update(np.ascontiguousarray(vectors).tobytes())

@@ -1,12 +1,17 @@
 """The walk from an issue to its shortlist."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from matcher import text
+from matcher.bridge import Crossing
 from matcher.catalog import Catalog
+from matcher.embed import load_reader
 from matcher.errors import MatcherError, StaleCatalog
 from matcher.index.facets import Allowed
 from matcher.rank import explain, features, fusion, ranker
@@ -17,27 +22,39 @@ from matcher.types import (
     Entry,
     Hits,
     Issue,
+    Reader,
     RegionRule,
+    Rows,
     SdgRule,
     Shortlist,
     Status,
 )
 
+_ROWS_AT_ONCE = 1_000_000  # scores of a search held while issues are read together
+
 
 class Matcher:
     """Ranks the companies of a catalog for issues.
 
-    A pair's score depends on issue, company, catalog and settings alone: not on the other issues,
-    on how many places are asked for, or on whom a rule leaves out.
+    A pair's score depends on issue, company, catalog, settings and reader alone: not on the other
+    issues, on how many places are asked for, or on whom a rule leaves out.
     """
 
     def __init__(
-        self, catalog: Catalog, encoder: Encoder, settings: Settings | None = None
+        self,
+        catalog: Catalog,
+        encoder: Encoder,
+        settings: Settings | None = None,
+        reader: Reader | Literal["bundled"] | None = "bundled",
     ) -> None:
-        """Raises StaleCatalog where catalog, encoder and settings do not belong together."""
+        """Raises StaleCatalog where catalog, encoder and settings do not belong together.
+
+        The bundled reader is loaded when it is first needed; without a reader nothing is read.
+        """
         self.catalog = catalog
         self.encoder = encoder
         self.settings = settings or Settings()
+        self._reader = reader
         self._profiles: dict[int, explain.Passage] = {}  # by row; a company is on many lists
         _check_fit(catalog, encoder, self.settings)
 
@@ -55,37 +72,103 @@ class Matcher:
             MatcherError: an option that cannot be.
         """
         check_options(top, region_rule, sdg_rule)
-        catalog, issues = self.catalog, list(issues)
+        issues = list(issues)
         queries = [text.normalise(text.issue_text(issue)) for issue in issues]
-        vectors = catalog.centring.queries(self.encoder.encode_queries(queries))
+        vectors = self.catalog.centring.queries(self.encoder.encode_queries(queries))
         drafts: list[_Draft] = []
-        for issue, query, vector in zip(issues, queries, vectors, strict=True):
-            words = text.lemmas(query)
-            constraint = constraint_of(issue, region_rule, sdg_rule)
-            allowed = catalog.facets.allowed(constraint)
-            dense = catalog.dense.search(vector, allowed.rows)
-            lexical = catalog.words.search(words, allowed.rows)
-            bigrams = catalog.bigrams.search(text.bigrams(query), allowed.rows)
-            scaled = [
-                *map(features.standardise, (dense, lexical, bigrams)),
-                catalog.facets.shared_goals(constraint, allowed.rows),
-                catalog.facets.nearness(constraint, allowed.rows),
-            ]
-            parts = [features.weigh(hits, self._weight(hits)) for hits in scaled]
-            status = self._status(words, dense)
-            fused = fusion.total(parts)
-            places = ranker.first(fused, parts, top, issue.issue_id, catalog.companies)
-            if status != "ranked":
-                places = []
-            drafts.append(_Draft(issue, constraint, allowed, status, places))
+        for some in _together(len(issues), len(self.catalog.companies)):
+            found = [self._search(queries[at], vectors[at]) for at in some]
+            read = self._read([(issues[at], queries[at]) for at in some], found)
+            for at, hits, reading in zip(some, found, read, strict=True):
+                constraint = constraint_of(issues[at], region_rule, sdg_rule)
+                allowed = self.catalog.facets.allowed(constraint)
+                parts = [
+                    *(self._part(hit.at(allowed.rows)) for hit in (*hits, *reading)),
+                    self._part(self.catalog.facets.shared_goals(constraint, allowed.rows)),
+                    self._part(self.catalog.facets.nearness(constraint, allowed.rows)),
+                ]
+                fused = fusion.total(parts)
+                status = self._status(queries[at], hits[0].at(allowed.rows))
+                k = top if status == "ranked" else 0
+                places = ranker.first(fused, parts, k, issues[at].issue_id, self.catalog.companies)
+                drafts.append(_Draft(issues[at], vectors[at], constraint, allowed, status, places))
         return self._explained(drafts)
 
-    def _weight(self, hits: Hits) -> float:
-        weight: float = getattr(self.settings, f"{hits.source}_weight")
-        return weight
+    def _search(self, query: str, vector: NDArray[np.float32]) -> list[Hits]:
+        """What each search finds in the whole catalog, dense first."""
+        catalog = self.catalog
+        found = [
+            catalog.dense.search(vector, catalog.rows),
+            catalog.words.search(text.lemmas(query), catalog.rows),
+            catalog.bigrams.search(text.bigrams(query), catalog.rows),
+        ]
+        if self.settings.bridge_weight:
+            answers = [
+                (crossing.share, [lemma for term in crossing.line.lemmas() for lemma in term])
+                for crossing in self._cross(vector)
+            ]
+            found.append(catalog.words.search_weighted("bridge", answers, catalog.rows))
+        return found
 
-    def _status(self, words: Sequence[str], dense: Hits) -> Status:
+    def _cross(self, vector: NDArray[np.float32]) -> list[Crossing]:
+        return self.catalog.bridge.crossings(vector) if self.settings.bridge_weight else []
+
+    def _read(
+        self, asked: Sequence[tuple[Issue, str]], found: Sequence[Sequence[Hits]]
+    ) -> list[list[Hits]]:
+        """For each issue and its query what the reader says; nothing where nothing is read.
+
+        It says nothing below zero, so that whoever was read stands before whoever was not.
+        """
+        if self._reader is None or not self.settings.read or not self.settings.reader_weight:
+            return [[] for _ in asked]
+        chosen = [
+            self._worth_reading(issue, hits) for (issue, _), hits in zip(asked, found, strict=True)
+        ]
+        companies = self.catalog.companies
+        pairs = [
+            (query, text.normalise(text.company_text(companies[row])))
+            for (_, query), rows in zip(asked, chosen, strict=True)
+            for row in rows
+        ]
+        likely = self._loaded_reader().read(pairs)
+        ends = np.cumsum([len(rows) for rows in chosen])[:-1]
+        read = []
+        for rows, values in zip(chosen, np.split(likely, ends), strict=True):
+            scores = np.zeros(len(companies))
+            scores[rows] = values
+            read.append([Hits.best_first("reader", self.catalog.rows, scores)])
+        return read
+
+    def _worth_reading(self, issue: Issue, found: Sequence[Hits]) -> Rows:
+        """The first companies of the catalog, and the first that serve the issue's prefecture.
+
+        Whom the rules of a run leave out does not change who is read: a pair has one score. Whoever
+        ties with the last one is read too.
+        """
+        total = fusion.total([self._part(hits) for hits in found])
+        serving = self.catalog.facets.allowed(constraint_of(issue, "serves", "ignore")).rows
+        first = [hits.rows[: self._reach(hits)] for hits in (total, total.at(serving))]
+        return np.unique(np.concatenate(first))
+
+    def _reach(self, hits: Hits) -> int:
+        """How many of the hits are read."""
+        count = min(self.settings.read, len(hits.rows))
+        return int((hits.scores >= hits.scores[count - 1]).sum()) if count else 0
+
+    def _loaded_reader(self) -> Reader:
+        if self._reader is None or isinstance(self._reader, str):
+            self._reader = load_reader(self._reader or "bundled")
+        return self._reader
+
+    def _part(self, hits: Hits) -> Hits:
+        """The hits as a part of the score; what has no mean of its own is on its scale already."""
+        weight: float = getattr(self.settings, f"{hits.source}_weight")
+        return features.weigh(features.standardise(hits), weight)
+
+    def _status(self, query: str, dense: Hits) -> Status:
         """Whether there is anything to go on, in the issue and in the allowed companies."""
+        words = text.lemmas(query)
         if not words:
             return "unclear"
         shared = self.catalog.words.shared(words)[dense.rows]
@@ -101,13 +184,13 @@ class Matcher:
         issues = explain.passages(
             queries, self.encoder.encode_queries, self.catalog.centring.queries
         )
-        self._read({place.row for draft in drafts for place in draft.places})
+        self._take_apart({place.row for draft in drafts for place in draft.places})
         return [
             draft.shortlist([self._entry(draft, issue, at) for at in range(len(draft.places))])
             for draft, issue in zip(drafts, issues, strict=True)
         ]
 
-    def _read(self, rows: set[int]) -> None:
+    def _take_apart(self, rows: set[int]) -> None:
         """Take the profiles of these rows apart, those that have not been."""
         fresh = sorted(rows - self._profiles.keys())
         profiles = [text.company_text(self.catalog.companies[row]) for row in fresh]
@@ -119,6 +202,9 @@ class Matcher:
     def _entry(self, draft: "_Draft", issue: explain.Passage, at: int) -> Entry:
         place = draft.places[at]
         company, profile = self.catalog.companies[place.row], self._profiles[place.row]
+        spans = explain.evidence(
+            issue, profile, self._cross(draft.vector), self._rarity, self.settings.spans
+        )
         return Entry(
             rank=at + 1,
             company=company,
@@ -126,7 +212,7 @@ class Matcher:
             parts=place.parts,
             shared_sdgs=draft.issue.sdgs & company.sdgs,
             region_reason=explain.region_reason(company, draft.constraint),
-            evidence=explain.evidence(issue, profile, self._rarity, self.settings.spans),
+            evidence=spans,
         )
 
     def _rarity(self, lemma: str) -> float:
@@ -140,6 +226,7 @@ class _Draft:
     """A shortlist before its places are explained."""
 
     issue: Issue
+    vector: NDArray[np.float32]  # centred
     constraint: Constraint
     allowed: Allowed
     status: Status
@@ -154,6 +241,13 @@ class _Draft:
             excluded=self.allowed.excluded,
             entries=tuple(entries),
         )
+
+
+def _together(issues: int, companies: int) -> Iterator[range]:
+    """The places of so many issues, cut so that few scores are held at a time."""
+    size = max(1, _ROWS_AT_ONCE // max(1, companies))
+    for start in range(0, issues, size):
+        yield range(start, min(start + size, issues))
 
 
 def constraint_of(issue: Issue, region_rule: RegionRule, sdg_rule: SdgRule) -> Constraint:

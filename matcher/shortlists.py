@@ -55,6 +55,7 @@ def _entry(entry: Entry, constraint: Constraint) -> records.Json:
         "region": {"rule": constraint.region_rule, "reason": entry.region_reason},
         "evidence": [
             {"issue_span": e.issue_span, "company_span": e.company_span, "kind": e.kind}
+            | ({"via": e.via} if e.via else {})
             for e in entry.evidence
         ],
         "extra": own["extra"],

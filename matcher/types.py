@@ -109,7 +109,7 @@ class Hits:
     included, so that hits can be brought to z units wherever they are.
     """
 
-    source: str  # "dense", "words", "bigrams", "fused"
+    source: str  # "dense", "words", "bigrams", "bridge", "reader", "fused"
     rows: Rows
     scores: Scores  # (len(rows),), descending
     mean: float = 0.0
@@ -125,6 +125,22 @@ class Hits:
             source=source, rows=rows[order], scores=scores[order], mean=mean, deviation=deviation
         )
 
+    def at(self, rows: Rows) -> "Hits":
+        """These hits for some of their rows only; mean and deviation stay those of the catalog.
+
+        Raises:
+            ValueError: a row without a score here; a missing score is not a zero.
+        """
+        order = np.argsort(self.rows)
+        places = np.searchsorted(self.rows, rows, sorter=order)
+        found = order[np.minimum(places, len(order) - 1)] if len(order) else places
+        if len(rows) and (not len(order) or (self.rows[found] != rows).any()):
+            message = f"{self.source} did not score every row asked for"
+            raise ValueError(message)
+        return self.best_first(
+            self.source, rows, self.scores[found], mean=self.mean, deviation=self.deviation
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -133,6 +149,7 @@ class Evidence:
     issue_span: str
     company_span: str
     kind: Literal["meaning", "term"]
+    via: str = ""  # the field of the bridge line by which the two spans meet; "" = by themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +159,7 @@ class Entry:
     rank: int  # 1..n without gaps
     company: Company
     score: float  # rounded to six decimals
-    parts: Mapping[str, float]  # dense, words, bigrams, sdgs, region; sums to `score`
+    parts: Mapping[str, float]  # dense, words, bigrams, bridge, reader, …; sums to `score`
     shared_sdgs: frozenset[int]
     region_reason: str  # in Japanese
     evidence: tuple[Evidence, ...]
@@ -180,3 +197,14 @@ class Encoder(Protocol):
 
     def pieces(self, texts: Sequence[str]) -> list[int]:
         """How many pieces each text is read in; 1 where it fits the encoder's limit."""
+
+
+class Reader(Protocol):
+    """Reads issue and profile together and says how likely they fit."""
+
+    @property
+    def id(self) -> str:
+        """Model, weights and precision: two readers with one id give equal probabilities."""
+
+    def read(self, pairs: Sequence[tuple[str, str]], *, advance: Advance | None = None) -> Scores:
+        """A probability for each pair of normalised issue and profile, of that pair alone."""

@@ -1,12 +1,19 @@
-"""Encoders: texts → unit vectors. `load_encoder` finds the right one for a name."""
+"""Encoders: texts → unit vectors. Readers: pairs of texts → how likely they fit.
+
+`load_encoder` and `load_reader` find the right one for a name.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from matcher.codes import data_folder
 from matcher.errors import MatcherError
 
 if TYPE_CHECKING:
-    from matcher.types import Encoder, Precision
+    from matcher.types import Encoder, Precision, Reader
+
+
+_DELTAS = ".safetensors"
 
 
 def load_encoder(
@@ -14,11 +21,13 @@ def load_encoder(
 ) -> "Encoder":
     """The encoder that `name` stands for.
 
-    `"bundled"` is the one that travels with the installed packages. A folder is a
-    sentence-transformers model on this machine. Anything else is a model's name, which is
-    downloaded where it is not there yet: the only case that may reach a network. `threads` bounds
-    the cores in use and never changes a vector of the bundled encoder. `precision="f32"` makes the
-    bundled encoder agree across machines with and without bf16, at half the speed of bf16.
+    `"bundled"` is the one that travels with the installed packages, adapted to the language of
+    municipal problems; `"bundled-plain"` is the same as published, and a `.safetensors` file adapts
+    it as `matcher train-encoder` did. A folder is a sentence-transformers model on this machine.
+    Anything else is a model's name, which is downloaded where it is not there yet: the only case
+    that may reach a network. `threads` bounds the cores in use and never changes a vector of the
+    bundled encoder. `precision="f32"` makes the bundled encoder agree across machines with and
+    without bf16, at half the speed of bf16.
 
     Raises `MatcherError` for a folder that is missing or holds no model, a name that cannot be
     loaded, `threads` below 1, and a `precision` that is unknown or asked of another encoder.
@@ -29,10 +38,13 @@ def load_encoder(
         )
     if precision not in ("auto", "f32"):
         raise MatcherError(f"--precision は auto か f32 にしてください（指定値: {precision}）。")
-    if name == "bundled":
+    if name in ("bundled", "bundled-plain") or name.endswith(_DELTAS):
         from matcher.embed.bundled import BundledEncoder
+        from matcher.embed.deltas import Deltas
 
-        return BundledEncoder(threads, precision)
+        path = data_folder() / "encoder.safetensors" if name == "bundled" else Path(name)
+        deltas = None if name == "bundled-plain" else Deltas.load(path.expanduser())
+        return BundledEncoder(threads, precision, deltas)
     if precision != "auto":
         raise MatcherError("--precision は同梱のエンコーダー（bundled）だけに使えます。")
     from matcher.embed.sentence import SentenceEncoder
@@ -40,6 +52,27 @@ def load_encoder(
     if _is_path(name):
         _require_model(Path(name).expanduser())
     return SentenceEncoder(name, threads)
+
+
+def load_reader(
+    name: str = "bundled", *, threads: int | None = None, precision: "Precision" = "auto"
+) -> "Reader":
+    """The reader that `name` stands for.
+
+    `"bundled"` is the one that travels with the package. A folder is a CrossEncoder of
+    sentence-transformers on this machine; anything else is such a model's name, which is downloaded
+    where it is not there yet. Raises `MatcherError` as `load_encoder` does.
+    """
+    if name == "bundled":
+        from matcher.embed.deltas import Deltas
+        from matcher.embed.reader import BundledReader
+
+        return BundledReader(Deltas.load(data_folder() / "reader.safetensors"), threads, precision)
+    from matcher.embed.cross import CrossReader
+
+    if _is_path(name):
+        _require_model(Path(name).expanduser())
+    return CrossReader(name, threads)
 
 
 def _is_path(name: str) -> bool:

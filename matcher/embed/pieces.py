@@ -60,7 +60,7 @@ def encode_in_pieces(
     pieces = list(_read(texts, tokenise, limit))
     vectors: Vectors = np.empty((len(pieces), dim), np.float32)
     left = Counter(piece.owner for piece in pieces)
-    batches = _batches([len(piece.tokens) for piece in pieces], sizes)
+    batches = in_batches([len(piece.tokens) for piece in pieces], sizes)
     pool = ThreadPoolExecutor(threads)
     try:
         spread = pool.map if threads > 1 else map
@@ -104,6 +104,26 @@ def cut(text: str, count: Callable[[str], int], limit: int) -> list[str]:
     return parts
 
 
+def in_batches(lengths: Sequence[int], sizes: Sequence[int] = SIZES) -> list[list[int]]:
+    """Positions of pieces in batches of equal length, the longest first, of the given sizes."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for row, length in enumerate(lengths):
+        groups[length].append(row)
+    batches: list[list[int]] = []
+    for length in sorted(groups, reverse=True):
+        rows = groups[length]
+        for size in sizes:
+            while len(rows) >= size and (size == 1 or size * length <= _BATCH_TOKENS):
+                batches.append(rows[:size])
+                rows = rows[size:]
+    return batches
+
+
+def readable(text: str) -> str:
+    """The text without halves of characters, which no tokenizer accepts."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
 def unit(rows: NDArray[np.float64]) -> Vectors:
     """The rows brought to length 1, float32."""
     lengths = np.sqrt((rows * rows).sum(axis=-1, keepdims=True))
@@ -114,12 +134,12 @@ def unit(rows: NDArray[np.float64]) -> Vectors:
 def _read(texts: Sequence[str], tokenise: Callable[[str], Tokens], limit: int) -> Iterator[Piece]:
     """The pieces of all texts, in order; each has at most `limit` tokens."""
     for owner, text in enumerate(texts):
-        readable = _SURROGATE.sub("\ufffd", text)  # half a character: no tokenizer accepts it
-        tokens = tokenise(readable)
+        whole = readable(text)
+        tokens = tokenise(whole)
         if len(tokens) <= limit:
-            yield Piece(owner=owner, text=readable, tokens=tokens)
+            yield Piece(owner=owner, text=whole, tokens=tokens)
             continue
-        for part in cut(readable, lambda part: len(tokenise(part)), limit):
+        for part in cut(whole, lambda part: len(tokenise(part)), limit):
             yield Piece(owner=owner, text=part, tokens=tokenise(part))
 
 
@@ -142,21 +162,6 @@ def _furthest(
         else:
             beyond = middle
     return ends[fitting] if fitting >= 0 else None
-
-
-def _batches(lengths: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
-    """Positions of pieces in batches of equal length, the longest first, of the given sizes."""
-    groups: dict[int, list[int]] = defaultdict(list)
-    for row, length in enumerate(lengths):
-        groups[length].append(row)
-    batches: list[list[int]] = []
-    for length in sorted(groups, reverse=True):
-        rows = groups[length]
-        for size in sizes:
-            while len(rows) >= size and (size == 1 or size * length <= _BATCH_TOKENS):
-                batches.append(rows[:size])
-                rows = rows[size:]
-    return batches
 
 
 def _joined(vectors: Vectors, pieces: Sequence[Piece], texts: int) -> Vectors:

@@ -56,9 +56,21 @@ class LexicalIndex:
 
     def search(self, tokens: Sequence[str], allowed: Rows) -> Hits:
         """Hits for every allowed row; mean and deviation over all documents."""
-        scores = self._scores(tokens)
+        return self._hits(self.source, self._scores(tokens), allowed)
+
+    def search_weighted(
+        self, source: str, queries: Sequence[tuple[float, Sequence[str]]], allowed: Rows
+    ) -> Hits:
+        """Hits by the weighted sum of the scores of several queries, under a name of their own."""
+        scores = np.zeros(self._documents)
+        for weight, tokens in queries:
+            scores += weight * self._scores(tokens)
+        return self._hits(source, scores, allowed)
+
+    @staticmethod
+    def _hits(source: str, scores: Scores, allowed: Rows) -> Hits:
         return Hits.best_first(
-            self.source,
+            source,
             allowed,
             scores[allowed],
             mean=float(scores.mean()) if len(scores) else 0.0,

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from matcher import codes, text
+from matcher.bridge import Crossing
 from matcher.text import Word
 from matcher.types import Company, Constraint, Evidence, Vectors
 
@@ -61,13 +63,21 @@ def _nearness(company: Company, here: str) -> str:
 
 
 def evidence(
-    issue: Passage, company: Passage, rarity: Callable[[str], float], most: int
+    issue: Passage,
+    company: Passage,
+    crossings: Sequence[Crossing],
+    rarity: Callable[[str], float],
+    most: int,
 ) -> tuple[Evidence, ...]:
-    """At most so many pairs of spans: the two sentences nearest in meaning, then shared terms.
+    """At most so many pairs of spans: nearest sentences, what the bridge joins, shared terms.
 
     `rarity` weighs a lemma; the terms whose words weigh most come first, ties in the issue's order.
     """
-    found = [*_nearest_sentences(issue, company), *_shared_terms(issue, company, rarity)]
+    found = [
+        *_nearest_sentences(issue, company),
+        *_bridged(issue, company, crossings, rarity),
+        *_shared_terms(issue, company, rarity),
+    ]
     return tuple(found[:most])
 
 
@@ -89,6 +99,48 @@ def _nearest_sentences(issue: Passage, company: Passage) -> Iterator[Evidence]:
         yield Evidence(
             issue_span=issue.sentences[at], company_span=company.sentences[to], kind="meaning"
         )
+
+
+def _bridged(
+    issue: Passage,
+    company: Passage,
+    crossings: Sequence[Crossing],
+    rarity: Callable[[str], float],
+) -> Iterator[Evidence]:
+    """The rarest term of a line's solution that stands in the profile, of the nearest such line.
+
+    Of the issue the sentence is quoted that lies nearest to the line.
+    """
+    if not issue.sentences:
+        return
+    for crossing in crossings:
+        terms = [
+            (sum(map(rarity, lemmas)), -at, to, len(lemmas))
+            for at, lemmas in enumerate(crossing.line.lemmas())
+            if lemmas and (to := _stands(lemmas, company)) is not None
+        ]
+        if terms:
+            _, _, to, length = max(terms)
+            nearness = np.round(issue.vectors @ crossing.vector, 6)
+            yield Evidence(
+                issue_span=issue.sentences[int(nearness.argmax())],
+                company_span=_quote(company, to, length),
+                kind="meaning",
+                via=crossing.line.field,
+            )
+            return
+
+
+def _stands(lemmas: Sequence[str], passage: Passage) -> int | None:
+    """The first place where these words stand side by side in the passage."""
+    words, length = passage.words, len(lemmas)
+    for to in range(len(words) - length + 1):
+        run = words[to : to + length]
+        if [word.lemma for word in run] == list(lemmas) and all(
+            one.end == other.start for one, other in pairwise(run)
+        ):
+            return to
+    return None
 
 
 def _shared_terms(

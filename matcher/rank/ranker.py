@@ -30,7 +30,7 @@ def first(
     Equal scores go by SHA-256 of issue id, NUL, company id: an order that favours no name, no id
     and no input order, and that does not depend on k.
     """
-    if not len(fused.rows):
+    if not len(fused.rows) or not k:
         return []
     last = fused.scores[min(k, len(fused.rows)) - 1]
     tied = fused.scores >= last  # whoever ties with the last place competes for it
