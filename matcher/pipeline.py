@@ -131,10 +131,10 @@ class Matcher:
             for (_, query), rows in zip(asked, chosen, strict=True)
             for row in rows
         ]
-        likely = self._loaded_reader().read(pairs)
+        spoken = features.conviction(self._loaded_reader().read(pairs))
         ends = np.cumsum([len(rows) for rows in chosen])[:-1]
         read = []
-        for rows, values in zip(chosen, np.split(likely, ends), strict=True):
+        for rows, values in zip(chosen, np.split(spoken, ends), strict=True):
             scores = np.zeros(len(companies))
             scores[rows] = values
             read.append([Hits.best_first("reader", self.catalog.rows, scores)])
@@ -144,17 +144,12 @@ class Matcher:
         """The first companies of the catalog, and the first that serve the issue's prefecture.
 
         Whom the rules of a run leave out does not change who is read: a pair has one score. Whoever
-        ties with the last one is read too.
+        ties with one of them is read too: one profile has one score, whomever its company serves.
         """
         total = fusion.total([self._part(hits) for hits in found])
         serving = self.catalog.facets.allowed(constraint_of(issue, "serves", "ignore")).rows
-        first = [hits.rows[: self._reach(hits)] for hits in (total, total.at(serving))]
-        return np.unique(np.concatenate(first))
-
-    def _reach(self, hits: Hits) -> int:
-        """How many of the hits are read."""
-        count = min(self.settings.read, len(hits.rows))
-        return int((hits.scores >= hits.scores[count - 1]).sum()) if count else 0
+        first = [hits.scores[: self.settings.read] for hits in (total, total.at(serving))]
+        return np.sort(total.rows[np.isin(total.scores, np.concatenate(first))])
 
     def _loaded_reader(self) -> Reader:
         if self._reader is None or isinstance(self._reader, str):

@@ -178,6 +178,19 @@ class Shortlist:
     entries: tuple[Entry, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """What an encoder learns from: an issue, profiles that fit, and some that only look so.
+
+    All texts are normalised.
+    """
+
+    issue: str
+    fits: tuple[str, ...]
+    misses: tuple[str, ...] = ()
+    group: str = ""  # examples of one group are never each other's wrong answers
+
+
 class Encoder(Protocol):
     """Turns texts into unit vectors. A text over the limit is read in pieces, never cut."""
 

@@ -10,6 +10,7 @@ from matcher.codes import data_folder
 from matcher.errors import MatcherError
 
 if TYPE_CHECKING:
+    from matcher.embed.deltas import Deltas
     from matcher.types import Encoder, Precision, Reader
 
 
@@ -42,8 +43,9 @@ def load_encoder(
         from matcher.embed.bundled import BundledEncoder
         from matcher.embed.deltas import Deltas
 
-        path = data_folder() / "encoder.safetensors" if name == "bundled" else Path(name)
-        deltas = None if name == "bundled-plain" else Deltas.load(path.expanduser())
+        if name == "bundled-plain":
+            return BundledEncoder(threads, precision)
+        deltas = shipped_deltas() if name == "bundled" else Deltas.load(Path(name).expanduser())
         return BundledEncoder(threads, precision, deltas)
     if precision != "auto":
         raise MatcherError("--precision は同梱のエンコーダー（bundled）だけに使えます。")
@@ -52,6 +54,13 @@ def load_encoder(
     if _is_path(name):
         _require_model(Path(name).expanduser())
     return SentenceEncoder(name, threads)
+
+
+def shipped_deltas() -> "Deltas":
+    """What adapts the bundled encoder to municipal problems."""
+    from matcher.embed.deltas import Deltas
+
+    return Deltas.load(data_folder() / "encoder.safetensors")
 
 
 def load_reader(
