@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ class Line:
 
     def lemmas(self) -> list[list[str]]:
         """The lemmas of each term of the solution."""
-        return [text.lemmas(term) for term in self.solution]
+        return [list(_lemmas(term)) for term in self.solution]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,12 @@ class Bridge:
         ]
 
 
+@cache
+def _lemmas(term: str) -> tuple[str, ...]:
+    """Kept: every place of a shortlist asks for those of five lines."""
+    return tuple(text.lemmas(term))
+
+
 def shipped() -> tuple[Line, ...]:
     """The lines that ship with the package."""
     return read_lines(data_folder() / SHIPPED)
@@ -100,9 +107,18 @@ def read_lines(path: Path | str) -> tuple[Line, ...]:
     """The lines of a table with the columns 分野, 困りごと, 解決策; terms are set apart by 、.
 
     Raises:
-        DataError: no such table, or a row without terms on one side.
+        DataError: no such table, or a row that cannot be read, or that has no field or no terms
+            on one side.
     """
-    table = tables.read_table(path, required=_HEADERS)
+    required = {f"{headers[1]}（{field}）": headers for field, headers in _HEADERS.items()}
+    table = tables.read_table(path, required=required)
+    for fault in table.faults:
+        if fault.severity == "除外":
+            message = (
+                f"橋渡し表「{table.source}」の {fault.row} 行目は読めません。"
+                f"{fault.problem}{fault.remedy}"
+            )
+            raise DataError(message)
     folded = [tables.fold_header(header) for header in table.header]
     places = {
         field: next(
@@ -118,10 +134,10 @@ def read_lines(path: Path | str) -> tuple[Line, ...]:
             problem=_terms(cells["problem"]),
             solution=_terms(cells["solution"]),
         )
-        if not line.problem or not line.solution:
+        if not line.field or not line.problem or not line.solution:
             message = (
-                f"橋渡し表「{table.source}」の {row.number} 行目に、困りごとか解決策の言葉が"
-                "ありません。両方の欄に、言葉を「、」で区切って書いてください。"
+                f"橋渡し表「{table.source}」の {row.number} 行目に、分野か困りごとか解決策の"
+                "言葉がありません。3つの欄に、言葉を「、」で区切って書いてください。"
             )
             raise DataError(message)
         lines.append(line)

@@ -121,9 +121,9 @@ def _bridged(
         ]
         if terms:
             _, _, to, length = max(terms)
-            nearness = np.round(issue.vectors @ crossing.vector, 6)
+            cosines = np.einsum("id,d->i", issue.vectors, crossing.vector, dtype=np.float64)
             yield Evidence(
-                issue_span=issue.sentences[int(nearness.argmax())],
+                issue_span=issue.sentences[int(np.round(cosines, 6).argmax())],
                 company_span=_quote(company, to, length),
                 kind="meaning",
                 via=crossing.line.field,
