@@ -3,13 +3,22 @@ from pathlib import Path
 
 import pytest
 import pytest_socket
-from examples import COMPANIES, ISSUES, FakeEncoder, Remembering, write_table
+from examples import (
+    COMPANIES,
+    ISSUES,
+    LINES,
+    FakeEncoder,
+    FakeReader,
+    Remembering,
+    RememberingReader,
+    write_table,
+)
 from hypothesis import settings
 
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
 from matcher.corpus import read_companies, read_issues
-from matcher.types import Company, Encoder, Issue, Reading
+from matcher.types import Company, Encoder, Issue, Reader, Reading
 
 # A shared machine may be slow at any moment: the time of one example says nothing.
 settings.register_profile("unhurried", deadline=None)
@@ -28,6 +37,14 @@ def bundled() -> Encoder:
     from matcher.embed import load_encoder
 
     return Remembering(load_encoder())
+
+
+@pytest.fixture(scope="session")
+def bundled_reader() -> Reader:
+    """The bundled reader, which reads no pair twice."""
+    from matcher.embed import load_reader
+
+    return RememberingReader(load_reader())
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +80,13 @@ def companies_csv(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeEncoder]:
-    """The main job loads the quick encoder instead of the bundled one; gives how to change it."""
+    """The main job loads the quick encoder and the quick reader instead of the bundled ones, and a
+    short bridge; gives how to change the encoder.
+    """
+    monkeypatch.setattr("matcher.bridge.shipped", lambda: LINES)
+    for room in ("pipeline", "job"):  # whichever loads it
+        name = f"matcher.{room}.load_reader"
+        monkeypatch.setattr(name, lambda *_, **__: FakeReader(), raising=False)
 
     def use(name: str = "fake") -> FakeEncoder:
         encoder = FakeEncoder(name)

@@ -1,4 +1,4 @@
-"""Small literal tables and a quick encoder that the tests of several rooms share."""
+"""Small literal tables and quick stand-ins for encoder and reader that several rooms share."""
 
 import csv
 import hashlib
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from matcher.types import Encoder, Vectors
+from matcher.bridge import Line
+from matcher.types import Encoder, Reader, Scores, Vectors
 
 Table = Sequence[Mapping[str, str]]
 
@@ -122,6 +123,23 @@ COMPANIES: Table = (
 )  # fmt: skip
 
 
+def _line(field: str, problem: str, solution: str) -> Line:
+    return Line(
+        field=field, problem=tuple(problem.split("、")), solution=tuple(solution.split("、"))
+    )
+
+
+LINES = (
+    _line("鳥獣被害", "イノシシの出没、野生動物の被害", "センサー、追い払い、柵の点検"),
+    _line("見守り", "一人で暮らす高齢者、異変に気づかない", "見守りの機器、電気の使い方"),
+    _line("移動支援", "路線バスの撤退、通院の足がない", "相乗り、予約に応じて走る"),
+    _line("空き家", "所有者が分からない空き家", "借り手をつなぐ、改修"),
+    _line("食品ロス", "売れ残る食品の廃棄", "安く引き取る、家庭へ届ける"),
+    _line("窓口", "窓口の待ち時間", "電子化、予約"),
+    _line("学び", "授業で使う教材が足りない", "教材を配信する"),
+)
+
+
 def write_table(path: Path, rows: Table) -> Path:
     """The path of a new UTF-8 CSV with these rows under the header of the first."""
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -166,6 +184,36 @@ class FakeEncoder:
                 vectors[row, digest[0] % self.dim] += 1
             vectors[row] /= np.sqrt(np.sum(vectors[row] ** 2, dtype=np.float64))
         return vectors
+
+
+class FakeReader:
+    """A probability for each pair out of the hash of its texts: any company may be moved up.
+
+    Answers at once, is the same on every machine, and remembers which pairs it was given.
+    """
+
+    def __init__(self, name: str = "fake reader") -> None:
+        self.id = name
+        self.pairs: list[tuple[str, str]] = []
+
+    def read(self, pairs: Sequence[tuple[str, str]], *, advance: object = None) -> Scores:
+        self.pairs += pairs
+        texts = ["\0".join((self.id, *pair)).encode() for pair in pairs]
+        return np.array([hashlib.sha256(text).digest()[0] / 255 for text in texts])
+
+
+class RememberingReader:
+    """A reader that takes a pair it has read from memory; the probabilities are the other's."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.id = reader.id
+        self._reader = reader
+        self._known: dict[tuple[str, str], float] = {}
+
+    def read(self, pairs: Sequence[tuple[str, str]], *, advance: object = None) -> Scores:
+        fresh = sorted(set(pairs) - self._known.keys())
+        self._known.update(zip(fresh, self._reader.read(fresh).tolist(), strict=True))
+        return np.array([self._known[pair] for pair in pairs])
 
 
 class Remembering:
