@@ -33,7 +33,7 @@ class BundledEncoder:
     bf16 where the CPU computes in it, else f32: cosine between the two at least 0.9999, scores of
     the published cases up to 0.018 apart, rank 1 the same. The vectors do not depend on the batch,
     the order of the texts or `threads`. Raises `MatcherError` when the weights are missing or
-    damaged, or when the deltas belong to other weights.
+    damaged, or when the deltas belong to other weights or to a reader.
     """
 
     def __init__(
@@ -43,6 +43,8 @@ class BundledEncoder:
         deltas: Deltas | None = None,
     ) -> None:
         self._threads = threads or usable_cores()
+        if deltas is not None:
+            deltas.require("encoder")
         weights = Weights(PackedModel(packed_path()), deltas)
         chosen = choose_precision(precision)
         self._id = (

@@ -36,12 +36,13 @@ class BundledReader:
 
     The probability of a pair depends on its two texts alone: not on the batch, its order or
     `threads`. Of a text over 256 tokens the first four pieces are read. Raises `MatcherError` when
-    the weights are missing, or the deltas belong to other weights.
+    the weights are missing, or the deltas belong to other weights or to an encoder.
     """
 
     def __init__(
         self, deltas: Deltas, threads: int | None = None, precision: Precision = "auto"
     ) -> None:
+        deltas.require("reader")
         weights = Weights(PackedModel(packed_path()), deltas)
         self._threads = threads or usable_cores()
         self._head = Head(deltas)
