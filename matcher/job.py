@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from matcher import records, run, text
+from matcher import bridge, records, run, text
+from matcher.bridge import Line
 from matcher.catalog import Catalog
 from matcher.catalog import check_folder as catalog_folder
 from matcher.corpus import read_companies, read_issues
-from matcher.embed import load_encoder
-from matcher.errors import DataError, StaleCatalog
+from matcher.embed import load_encoder, load_reader
+from matcher.errors import DataError, MatcherError, StaleCatalog
 from matcher.pipeline import Matcher, check_options
 from matcher.settings import Settings
 from matcher.types import (
@@ -23,6 +24,7 @@ from matcher.types import (
     Fault,
     Issue,
     Precision,
+    Reader,
     Reading,
     RegionRule,
     SdgRule,
@@ -32,7 +34,8 @@ from matcher.types import (
 
 Stage = Callable[[str, int], Advance]  # a name in Japanese and how many items it has
 
-_BATCH = 250  # issues between two signs of progress; many sentences together encode faster
+# Issues between two signs of progress: many sentences together encode faster, reading takes time.
+_BATCH, _READ_BATCH = 250, 20
 _LIBRARIES = (
     "matcher",
     "numpy",
@@ -54,6 +57,8 @@ class Options:
     region_rule: RegionRule = "serves"
     sdg_rule: SdgRule = "prefer"
     encoder: str = "bundled"
+    reader: str | None = "bundled"  # None: nothing is read
+    bridge: Path | None = None  # a table in the place of the shipped one
     threads: int | None = None
     precision: Precision = "auto"
     settings: Settings = field(default_factory=Settings)
@@ -80,17 +85,22 @@ def match_tables(
     """
     check_options(options.top, options.region_rule, options.sdg_rule)
     run.check_folder(out, overwrite=options.overwrite)
+    lines = _lines_of_run(companies, options)
     asked = read_issues(issues)
     supply = None if companies.is_dir() else read_companies(companies)
     encoder = load_encoder(options.encoder, threads=options.threads, precision=options.precision)
+    reader = _reader(options)
     if supply is None:
         catalog = Catalog.open(companies)
     else:
         advance = stage("企業を読み取り中", len(supply))
-        catalog = Catalog.build(supply, encoder, settings=options.settings, advance=advance)
-    shortlists = _match(Matcher(catalog, encoder, options.settings), asked, options, stage)
+        catalog = Catalog.build(
+            supply, encoder, settings=options.settings, lines=lines, advance=advance
+        )
+    matcher = Matcher(catalog, encoder, options.settings, reader)
+    shortlists = _match(matcher, asked, options, stage, _READ_BATCH if reader else _BATCH)
     faults = (*asked.faults, *_unlimited(asked, options.sdg_rule), *catalog.faults)
-    facts = _facts(asked, catalog, encoder, options, shortlists)
+    facts = _facts(asked, catalog, encoder, reader, options, shortlists)
     manifest = run.write_run(
         out, shortlists, faults, facts, as_of=options.as_of, overwrite=options.overwrite
     )
@@ -104,12 +114,14 @@ def build_catalog(companies: Path, folder: Path, options: Options, stage: Stage)
         MatcherError: an option, the table or the folder is unusable; nothing was written.
     """
     catalog_folder(folder)
+    lines = None if options.bridge is None else bridge.read_lines(options.bridge)
     reading = read_companies(companies)
     encoder = load_encoder(options.encoder, threads=options.threads, precision=options.precision)
     catalog = Catalog.build(
         reading,
         encoder,
         settings=options.settings,
+        lines=lines,
         former=_former(folder),
         advance=stage("企業を読み取り中", len(reading)),
     )
@@ -125,13 +137,38 @@ def _former(folder: Path) -> Catalog | None:
         return None  # none yet, or of another version: everything is encoded
 
 
+def _lines_of_run(companies: Path, options: Options) -> tuple[Line, ...] | None:
+    """The lines of the bridge that a run builds; None: the shipped ones, or those of its catalog.
+
+    A run without a bridge builds none. Raises MatcherError where a catalog is given another one.
+    """
+    if options.bridge is None:
+        return None if options.settings.bridge_weight else ()
+    if companies.is_dir():
+        message = (
+            f"--bridge は企業の表と一緒に使うものです。カタログ {companies} には、作ったときの"
+            "橋渡し表が入っています。「matcher build 企業表 --catalog フォルダー --bridge "
+            f"{options.bridge}」で作り直してください。"
+        )
+        raise MatcherError(message)
+    return bridge.read_lines(options.bridge)
+
+
+def _reader(options: Options) -> Reader | None:
+    """The reader of a run; None where nothing is to be read."""
+    settings = options.settings
+    if options.reader is None or not settings.read or not settings.reader_weight:
+        return None
+    return load_reader(options.reader, threads=options.threads, precision=options.precision)
+
+
 def _match(
-    matcher: Matcher, issues: Reading[Issue], options: Options, stage: Stage
+    matcher: Matcher, issues: Reading[Issue], options: Options, stage: Stage, size: int
 ) -> tuple[Shortlist, ...]:
     advance = stage("課題ごとに候補を選定中", len(issues))
     found: list[Shortlist] = []
-    for start in range(0, len(issues), _BATCH):
-        batch = issues.records[start : start + _BATCH]
+    for start in range(0, len(issues), size):
+        batch = issues.records[start : start + size]
         found += matcher.match(
             batch, top=options.top, region_rule=options.region_rule, sdg_rule=options.sdg_rule
         )
@@ -161,6 +198,7 @@ def _facts(
     issues: Reading[Issue],
     catalog: Catalog,
     encoder: Encoder,
+    reader: Reader | None,
     options: Options,
     shortlists: Sequence[Shortlist],
 ) -> records.Json:
@@ -168,6 +206,7 @@ def _facts(
     told = asdict(options)
     settings = told.pop("settings")
     del told["overwrite"]  # says nothing of the result
+    told["bridge"] = options.bridge and options.bridge.name  # its folder says nothing either
     statuses = [shortlist.status for shortlist in shortlists]
     queries = [text.normalise(text.issue_text(issue)) for issue in issues]
     return {
@@ -195,6 +234,8 @@ def _facts(
         "settings": settings,
         "options": told,
         "encoder": encoder.id,
+        "reader": reader and reader.id,
+        "bridge": catalog.bridge.id if options.settings.bridge_weight else None,
         "catalog": catalog.id,
         "libraries": {name: version(name) for name in _LIBRARIES},
         "cpu": {"machine": platform.machine(), "instruction_set": _instruction_set()},

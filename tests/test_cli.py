@@ -163,9 +163,11 @@ def test_options_reach_the_run(call, issues_csv, companies_csv, out, tmp_path):
     status, _, _ = call(
         "match", issues_csv, companies_csv, "--out", out, "--top", 2, "--region-rule", "any",
         "--sdg-rule", "ignore", "--threads", 1, "--settings", tmp_path / "s.toml", "--quiet",
-        "--precision", "f32",
+        "--precision", "f32", "--no-reader", "--no-bridge",
     )  # fmt: skip
     manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+    assert manifest["settings"]["bridge_weight"] == 0
+    assert (manifest["options"]["reader"], manifest["reader"], manifest["bridge"]) == (None,) * 3
     assert manifest["options"]["precision"] == "f32"
     assert status == 0
     assert (
@@ -184,6 +186,74 @@ def test_help_of_every_command_is_japanese_and_ends_well(call):
         status, shown, _ = call(command, "--help")
         assert status == 0
         assert any("\u3041" <= char <= "\u9fff" for char in shown)
+
+
+# Reader and bridge, on and off
+
+
+BRIDGE = "分野,困りごと,解決策\n獣害,イノシシの出没、作物の被害,センサー、柵の点検\n"
+
+
+@pytest.fixture
+def bridge_csv(tmp_path):
+    (tmp_path / "bridge.csv").write_text(BRIDGE, encoding="utf-8")
+    return tmp_path / "bridge.csv"
+
+
+def told(folder):
+    return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+
+
+def parts(folder):
+    """The names of the parts of every score of a run."""
+    lines = (folder / "shortlist.jsonl").read_text(encoding="utf-8").splitlines()
+    return {part for line in lines for entry in json.loads(line)["entries"]
+            for part in entry["parts"]}  # fmt: skip
+
+
+def test_reader_and_bridge_are_on_unless_switched_off(call, issues_csv, companies_csv, matched):
+    assert {"bridge", "reader"} <= parts(matched)
+    match = ("match", issues_csv, companies_csv, "--out", matched, "--quiet")
+    assert call(*match, "--no-reader")[0] == 0
+    assert (told(matched)["reader"], parts(matched) & {"bridge", "reader"}) == (None, {"bridge"})
+    assert call(*match, "--no-bridge")[0] == 0
+    assert (told(matched)["bridge"], parts(matched) & {"bridge", "reader"}) == (None, {"reader"})
+
+
+def test_no_reader_is_reader_none(call, issues_csv, companies_csv, out, tmp_path):
+    match = ("match", issues_csv, companies_csv, "--quiet", "--out")
+    call(*match, out, "--no-reader")
+    call(*match, tmp_path / "none", "--reader", "none")
+    call(*match, tmp_path / "both", "--reader", "none", "--no-reader")
+    assert told(out)["outputs"] == told(tmp_path / "none")["outputs"]
+    assert told(out)["outputs"] == told(tmp_path / "both")["outputs"]
+
+
+def test_bridge_of_ones_own_is_a_table_for_match_and_for_build(
+    call, issues_csv, companies_csv, bridge_csv, matched, tmp_path
+):
+    shipped, folder = told(matched)["bridge"], tmp_path / "c"
+    match = ("match", issues_csv, companies_csv, "--out", matched, "--quiet")
+    assert call(*match, "--bridge", bridge_csv)[0] == 0
+    own = told(matched)["bridge"]
+    assert own != shipped
+    assert call("build", companies_csv, "--catalog", folder, "--bridge", bridge_csv)[0] == 0
+    assert call("match", issues_csv, folder, "--out", matched, "--quiet")[0] == 0
+    assert told(matched)["bridge"] == own
+
+
+def test_bridge_may_be_an_excel_table(call, issues_csv, companies_csv, bridge_csv, matched):
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for line in BRIDGE.splitlines():
+        book.active.append(line.split(","))
+    book.save(bridge_csv.with_suffix(".xlsx"))
+    ids = []
+    for path in (bridge_csv, bridge_csv.with_suffix(".xlsx")):
+        call("match", issues_csv, companies_csv, "--out", matched, "--quiet", "--bridge", path)
+        ids.append(told(matched)["bridge"])
+    assert ids[0] == ids[1]
 
 
 # Exit status 2: one sentence, nothing written
@@ -311,6 +381,48 @@ def test_folder_that_cannot_be_written_is_refused(
     assert sorted(path.name for path in matched.iterdir()) == NAMES
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--bridge", "ない.csv"], "ない.csv"),
+        (["--bridge", "issues.csv"], "困りごと"),
+        (["--bridge", "b.csv", "--no-bridge"], "--no-bridge"),
+        (["--reader", "some/model", "--no-reader"], "--no-reader"),
+        (["--reader"], "--reader"),
+    ],
+)
+def test_reader_and_bridge_that_cannot_be_are_refused(
+    call, issues_csv, companies_csv, out, monkeypatch, options, told
+):
+    monkeypatch.chdir(issues_csv.parent)
+    assert told in refused(call, "match", issues_csv, companies_csv, "--out", out, *options)
+    assert not out.exists()
+
+
+def test_bridge_beside_a_catalog_is_refused(call, issues_csv, catalog, bridge_csv, out):
+    sentence = refused(call, "match", issues_csv, catalog, "--out", out, "--bridge", bridge_csv)
+    assert "matcher build" in sentence
+    assert "bridge.csv" in sentence
+    assert not out.exists()
+
+
+def test_build_with_a_bridge_that_is_none_is_refused(call, companies_csv, tmp_path):
+    build = ("build", companies_csv, "--catalog", tmp_path / "c", "--bridge", tmp_path / "ない.csv")
+    assert "ない.csv" in refused(call, *build)
+    assert not (tmp_path / "c").exists()
+
+
+def test_folder_without_a_reader_is_refused(call, issues_csv, companies_csv, out, tmp_path):
+    from matcher import embed
+
+    (tmp_path / "folder").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matcher.job.load_reader", embed.load_reader)
+        match = ("match", issues_csv, companies_csv, "--out", out)
+        assert "folder" in refused(call, *match, "--reader", tmp_path / "folder")
+    assert not out.exists()
+
+
 def test_precision_that_cannot_be_is_refused(call, issues_csv, companies_csv, out, monkeypatch):
     monkeypatch.undo()  # the true load_encoder
     wrong = ("match", issues_csv, companies_csv, "--out", out, "--precision", "f16")
@@ -371,8 +483,8 @@ def test_catalog_with_a_flipped_byte_is_refused(call, issues_csv, catalog, out):
 
 
 def test_catalog_of_another_format_is_refused(call, issues_csv, catalog, out):
-    text = (catalog / MANIFEST).read_text(encoding="utf-8")
-    (catalog / MANIFEST).write_text(text.replace('"format": 1', '"format": 9'), encoding="utf-8")
+    manifest = json.loads((catalog / MANIFEST).read_text(encoding="utf-8"))
+    (catalog / MANIFEST).write_text(json.dumps(manifest | {"format": 9}), encoding="utf-8")
     assert "9" in refused(call, "match", issues_csv, catalog, "--out", out)
     assert not out.exists()
 
@@ -595,7 +707,7 @@ def test_every_command_without_a_network_writes_nothing_but_its_outputs(tmp_path
         (work / target).write_text("\n".join(lines), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_NETWORK, str(data_folder())],
-        cwd=work, capture_output=True, text=True, encoding="utf-8", timeout=120,
+        cwd=work, capture_output=True, text=True, encoding="utf-8", timeout=300,
         env={"HOME": str(home), "PATH": os.environ["PATH"], "TMPDIR": str(scratch),
              "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip

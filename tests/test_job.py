@@ -5,7 +5,7 @@ import json
 import random
 
 import pytest
-from examples import COMPANIES, ISSUES, FakeEncoder, changed, write_table
+from examples import COMPANIES, ISSUES, FakeEncoder, FakeReader, changed, write_table
 
 from matcher import job
 from matcher.catalog import Catalog
@@ -60,9 +60,11 @@ def test_manifest_has_every_item_of_the_interface(outcome, issues_csv, companies
     }
     assert manifest["options"] == {
         "top": 10, "region_rule": "serves", "sdg_rule": "prefer", "encoder": "bundled",
-        "threads": None, "precision": "auto", "as_of": None,
+        "reader": "bundled", "bridge": None, "threads": None, "precision": "auto", "as_of": None,
     }  # fmt: skip
     assert manifest["encoder"] == "fake"
+    assert manifest["reader"] == "fake reader"
+    assert len(manifest["bridge"]) == 64
     assert len(manifest["catalog"]) == 64
     assert manifest["libraries"]["matcher"] == "0.1.0"
     assert {"numpy", "faiss-cpu", "openvino", "fugashi", "bm25s"} <= manifest["libraries"].keys()
@@ -130,10 +132,148 @@ def test_more_issues_than_a_batch_are_all_matched(companies_csv, tmp_path, monke
     issues = [dict(ISSUES[n % 6]) | {"課題ID": f"i-{n:03}"} for n in range(25)]
     path = write_table(tmp_path / "many.csv", issues)
     match(path, companies_csv, tmp_path / "one")
+    match(path, companies_csv, tmp_path / "unread", reader=None)
     monkeypatch.setattr(job, "_BATCH", 4)
+    monkeypatch.setattr(job, "_READ_BATCH", 4)
     found = match(path, companies_csv, tmp_path / "other")
     assert [s.issue.issue_id for s in found.shortlists] == [row["課題ID"] for row in issues]
     assert outputs(tmp_path / "one") == outputs(tmp_path / "other")
+    match(path, companies_csv, tmp_path / "other", reader=None)
+    assert outputs(tmp_path / "unread") == outputs(tmp_path / "other")
+
+
+# Reader and bridge
+
+
+def parts(outcome):
+    """The names of the parts of every score."""
+    return {part for s in outcome.shortlists for entry in s.entries for part in entry.parts}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """How the reader was asked for, each time that it was loaded."""
+    calls = []
+
+    def load(name, **options):
+        calls.append((name, options))
+        return FakeReader()
+
+    monkeypatch.setattr(job, "load_reader", load)
+    return calls
+
+
+def test_reader_is_loaded_by_its_name_with_threads_and_precision(
+    asked, issues_csv, companies_csv, tmp_path
+):
+    options = {"reader": "own", "threads": 1, "precision": "f32"}
+    found = match(issues_csv, companies_csv, tmp_path / "out", **options)
+    assert asked == [("own", {"threads": 1, "precision": "f32"})]
+    assert found.manifest["reader"] == "fake reader"
+    assert "reader" in parts(found)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"reader": None},
+        {"settings": Settings(read=0)},
+        {"settings": Settings(reader_weight=0.0)},
+    ],
+)
+def test_nothing_is_loaded_where_nothing_is_read(
+    asked, issues_csv, companies_csv, tmp_path, options
+):
+    found = match(issues_csv, companies_csv, tmp_path / "out", **options)
+    assert asked == []
+    assert found.manifest["reader"] is None
+    assert parts(found) == {"dense", "words", "bigrams", "bridge", "sdgs", "region"}
+
+
+def test_reader_that_cannot_be_is_said_before_anything_is_encoded(
+    encoder, issues_csv, companies_csv, tmp_path, monkeypatch
+):
+    def refuse(*_, **__):
+        raise MatcherError("読み手がありません。")
+
+    counting = encoder()
+    monkeypatch.setattr(job, "load_reader", refuse)
+    with pytest.raises(MatcherError, match="読み手"):
+        match(issues_csv, companies_csv, tmp_path / "out")
+    assert counting.documents == []
+
+
+BRIDGE = (
+    {"分野": "獣害", "困りごと": "イノシシの出没、作物の被害", "解決策": "センサー、柵の点検"},
+)
+
+
+@pytest.fixture
+def bridge_csv(tmp_path):
+    return write_table(tmp_path / "橋渡し.csv", BRIDGE)
+
+
+def test_own_bridge_takes_the_place_of_the_shipped_one(
+    outcome, issues_csv, companies_csv, bridge_csv, tmp_path
+):
+    found = match(issues_csv, companies_csv, tmp_path / "own", bridge=bridge_csv)
+    assert found.manifest["bridge"] != outcome.manifest["bridge"]
+    assert found.manifest["options"]["bridge"] == "橋渡し.csv"  # and not where it lies
+    via = {e.via for s in found.shortlists for entry in s.entries for e in entry.evidence}
+    assert via == {"", "獣害"}
+
+
+def test_catalog_holds_the_bridge_it_was_built_with(
+    issues_csv, companies_csv, bridge_csv, tmp_path
+):
+    build_catalog(companies_csv, tmp_path / "catalog", Options(bridge=bridge_csv), silent)
+    one = match(issues_csv, tmp_path / "catalog", tmp_path / "one")
+    other = match(issues_csv, companies_csv, tmp_path / "other", bridge=bridge_csv)
+    assert outputs(tmp_path / "one") == outputs(tmp_path / "other")
+    assert one.manifest["bridge"] == other.manifest["bridge"]
+    assert one.manifest["catalog"] == other.manifest["catalog"]
+
+
+def test_catalog_built_anew_without_a_bridge_of_its_own_has_the_shipped_one(
+    outcome, companies_csv, bridge_csv, tmp_path
+):
+    build_catalog(companies_csv, tmp_path / "catalog", Options(bridge=bridge_csv), silent)
+    built = build_catalog(companies_csv, tmp_path / "catalog", Options(), silent)
+    assert built.bridge.id == outcome.manifest["bridge"]
+
+
+def test_run_without_a_bridge_encodes_none_and_says_so(
+    encoder, issues_csv, companies_csv, tmp_path
+):
+    settings = Settings(bridge_weight=0.0)
+    build_catalog(companies_csv, tmp_path / "catalog", Options(), silent)
+    used, queries = encoder(), []
+    encode = used.encode_queries
+    used.encode_queries = lambda texts, **_: queries.extend(texts) or encode(texts)
+    found = match(issues_csv, companies_csv, tmp_path / "table", settings=settings)
+    assert any("見守り" in query for query in queries)
+    assert not any("窓口の待ち時間" in query for query in queries)
+    assert found.manifest["bridge"] is None
+    assert "bridge" not in parts(found)
+    assert not any(e.via for s in found.shortlists for entry in s.entries for e in entry.evidence)
+    match(issues_csv, tmp_path / "catalog", tmp_path / "catalog-run", settings=settings)
+    assert outputs(tmp_path / "table") == outputs(tmp_path / "catalog-run")
+
+
+def test_bridge_beside_a_catalog_is_refused_with_the_way_out(
+    issues_csv, companies_csv, bridge_csv, tmp_path
+):
+    build_catalog(companies_csv, tmp_path / "catalog", Options(), silent)
+    with pytest.raises(MatcherError, match=r"カタログ.*matcher build.*--bridge.*橋渡し\.csv"):
+        match(issues_csv, tmp_path / "catalog", tmp_path / "out", bridge=bridge_csv)
+    assert not (tmp_path / "out").exists()
+
+
+def test_bridge_without_a_line_is_refused(issues_csv, companies_csv, tmp_path):
+    (tmp_path / "empty.csv").write_text("分野,困りごと,解決策\n", encoding="utf-8")
+    with pytest.raises(MatcherError, match=r"empty\.csv"):
+        match(issues_csv, companies_csv, tmp_path / "out", bridge=tmp_path / "empty.csv")
+    assert not (tmp_path / "out").exists()
 
 
 # The same bytes

@@ -1,0 +1,157 @@
+"""What the commands print: progress, results, and the problems of a table."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from matcher.catalog import Catalog
+    from matcher.evaluation import Comparison, Estimate, Evaluation
+    from matcher.job import Outcome, Stage
+    from matcher.types import Advance, Fault, Shortlist
+
+_SHOWN = 20  # problems that build prints; it writes no rejected.csv
+
+
+def complain(sentence: str) -> None:
+    """Print one line on stderr."""
+    print(" ".join(sentence.split()), file=sys.stderr)
+
+
+@contextmanager
+def progress(*, quiet: bool) -> "Iterator[Stage]":
+    """A bar on stderr for each stage of a long job, with counts and the time left."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    shown = Console(stderr=True)
+    with Progress(*columns, console=shown, disable=quiet or not shown.is_terminal) as bars:
+
+        def stage(label: str, total: int) -> "Advance":
+            task = bars.add_task(label, total=total)
+            return lambda done: bars.advance(task, done)
+
+        yield stage
+
+
+def print_outcome(
+    outcome: "Outcome", out: Path, *, as_json: bool = False, quiet: bool = False
+) -> None:
+    """Print a run: its manifest as JSON, or a row for each issue; its problems are counted."""
+    if as_json:
+        print_json(outcome.manifest)
+    elif not quiet:
+        from matcher.report.terminal import print_summary
+        from matcher.run import FILES
+
+        print_summary(_console(), outcome.shortlists)
+        print(f"{len(FILES) + 1}つのファイルを {out} に書きました。")
+        pieces = outcome.manifest["counts"]["read_in_pieces"]
+        if any(pieces.values()):
+            print(
+                f"長い文章（課題{pieces['issues']}件・企業{pieces['companies']}件）は、"
+                "いくつかに分けて全文を読みました。"
+            )
+    _print_count(outcome.faults)
+
+
+def print_built(catalog: "Catalog", folder: Path, *, quiet: bool = False) -> None:
+    """Print how many companies a new catalog holds, and the first problems of their table."""
+    if not quiet:
+        told = catalog.provenance
+        print(
+            f"{folder}: {told.accepted}社（表の{told.rows}行、"
+            f"重複{told.merged}行、除外{told.rejected}行）"
+        )
+    for fault in catalog.faults[:_SHOWN]:
+        complain(_told(fault))
+    if len(catalog.faults) > _SHOWN:
+        complain(
+            f"ほかに{len(catalog.faults) - _SHOWN}件（match の rejected.csv にすべて載ります）。"
+        )
+
+
+def print_shortlist(shortlist: "Shortlist") -> None:
+    """Print one issue and its candidates."""
+    from matcher.report import terminal
+
+    terminal.print_shortlist(_console(), shortlist)
+
+
+def print_evaluation(found: "Evaluation") -> None:
+    """Print each measure with its interval, and the comparison where there is one."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for header in ("指標", "平均", "95%区間"):
+        table.add_column(header, justify="left" if header == "指標" else "right")
+    for header in ("差", "95%区間", "p", "勝・分・敗") if found.against else ():
+        table.add_column(header, justify="right")
+    for name, estimate in found.means.items():
+        compared = _comparison(found.against[name]) if found.against else ()
+        table.add_row(name, f"{estimate.mean:.3f}", _interval(estimate), *compared)
+    _console().print(table)
+    print(f"判定のある課題 {found.issues}件（うち候補なし {len(found.without_list)}件は0点）。")
+    if found.unjudged_issues:
+        print(f"判定のない課題 {len(found.unjudged_issues)}件は数えていません。")
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON that the output can show."""
+    import json
+
+    is_unicode = "utf" in (sys.stdout.encoding or "utf-8").lower()  # else \uXXXX loses nothing
+    print(json.dumps(value, ensure_ascii=not is_unicode, indent=2))
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _told(fault: "Fault") -> str:
+    """One problem of a table on one line: where, what, and how to mend it."""
+    from matcher.report.wording import one_line
+
+    row = "" if fault.row is None else f"{fault.row}行目"
+    place = " ".join(filter(None, (fault.file, fault.sheet, row, fault.column)))
+    return one_line(f"{fault.severity} {place}: {fault.problem}{fault.remedy}")
+
+
+def _print_count(faults: "Sequence[Fault]") -> None:
+    """One line on stderr that counts the problems; each stands in rejected.csv."""
+    if faults:
+        rejected = sum(fault.severity == "除外" for fault in faults)
+        warned = len(faults) - rejected
+        complain(f"表の問題: 除外{rejected}件、警告{warned}件（内容と直し方は rejected.csv）。")
+
+
+def _interval(estimate: "Estimate") -> str:
+    return f"{estimate.low:.3f}–{estimate.high:.3f}"
+
+
+def _comparison(compared: "Comparison") -> tuple[str, str, str, str]:
+    gap = compared.difference
+    return (
+        f"{gap.mean:+.3f}",
+        f"{gap.low:+.3f}–{gap.high:+.3f}",
+        f"{compared.p:.3f}",
+        f"{compared.better}・{compared.equal}・{compared.worse}",
+    )
