@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=data_folder() / "encoder.safetensors")
     parser.add_argument("--triples", type=int, default=None, help="only so many, for a trial")
-    parser.add_argument("--epochs", type=float, default=Recipe.epochs)
+    parser.add_argument("--epochs", type=float, default=Recipe().epochs)
     chosen = parser.parse_args()
     learnt, apart = examples("train")[: chosen.triples], examples("dev")
     print(f"{len(learnt)} triples, {len(apart)} kept apart", flush=True)

@@ -21,16 +21,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=data_folder() / "reader.safetensors")
     parser.add_argument("--lists", type=int, default=None, help="only so many lists, for a trial")
-    parser.add_argument("--epochs", type=float, default=ReaderRecipe.epochs)
+    parser.add_argument("--epochs", type=float, default=ReaderRecipe().epochs)
+    parser.add_argument("--seed", type=int, default=ReaderRecipe().seed)
     chosen = parser.parse_args()
-    lists = [Graded(issue=i, candidates=c) for i, c in written.lists("train")][: chosen.lists]
-    apart = [Graded(issue=i, candidates=c) for i, c in written.lists("dev", read_whole=True)]
+    lists = [one for one in graded("train") if any(g >= 2 for _, g in one.candidates)]
+    lists = lists[: chosen.lists]
+    apart = graded("dev")
     print(f"{len(lists)} lists, {len(apart)} kept apart", flush=True)
-    recipe = ReaderRecipe(epochs=chosen.epochs)
+    recipe = ReaderRecipe(epochs=chosen.epochs, seed=chosen.seed)
     arrays, told = train_reader(lists, apart, recipe, tell=lambda line: print(line, flush=True))
     save(chosen.out, arrays, told)
     digest = hashlib.sha256(chosen.out.read_bytes()).hexdigest()
     print(f"{chosen.out}: {chosen.out.stat().st_size / 1e6:.1f} MB, sha256 {digest[:12]}")
+
+
+def graded(part: written.Part) -> list[Graded]:
+    """The graded lists of a part."""
+    return [Graded(issue=issue, candidates=found) for issue, found in written.lists(part)]
 
 
 if __name__ == "__main__":

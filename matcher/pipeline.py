@@ -14,7 +14,7 @@ from matcher.catalog import Catalog
 from matcher.embed import load_reader
 from matcher.errors import MatcherError, StaleCatalog
 from matcher.index.facets import Allowed
-from matcher.rank import explain, features, fusion, ranker
+from matcher.rank import bands, explain, features, fusion, ranker
 from matcher.settings import Settings
 from matcher.types import (
     Constraint,
@@ -120,7 +120,7 @@ class Matcher:
 
         It says nothing below zero, so that whoever was read stands before whoever was not.
         """
-        if self._reader is None or not self.settings.read or not self.settings.reader_weight:
+        if not self._reads():
             return [[] for _ in asked]
         chosen = [
             self._worth_reading(issue, hits) for (issue, _), hits in zip(asked, found, strict=True)
@@ -208,7 +208,29 @@ class Matcher:
             shared_sdgs=draft.issue.sdgs & company.sdgs,
             region_reason=explain.region_reason(company, draft.constraint),
             evidence=spans,
+            band=self._band(place.score, issue, profile),
         )
+
+    def _band(
+        self, score: float, issue: explain.Passage, profile: explain.Passage
+    ) -> bands.Band | None:
+        """How sure a place is; None where such scores were never calibrated."""
+        reader_id = self._loaded_reader().id if self._reads() else None
+        if not bands.is_calibrated(self.settings, self.encoder.id, reader_id):
+            return None
+        issue_words, company_words = (
+            len({word.lemma for word in passage.words}) for passage in (issue, profile)
+        )
+        return bands.band(
+            score,
+            is_read=reader_id is not None,
+            issue_words=issue_words,
+            company_words=company_words,
+        )
+
+    def _reads(self) -> bool:
+        """Whether companies are read at all."""
+        return bool(self._reader and self.settings.read and self.settings.reader_weight)
 
     def _rarity(self, lemma: str) -> float:
         """The idf of a lemma in the catalog (Lucene's): a word of every profile tells nothing."""

@@ -45,9 +45,9 @@ class ReaderRecipe:
     join: int = 6  # the first layer in which issue and profile see each other
     rank: int = 64
     rate: float = 5e-4  # of learning, at its highest
-    epochs: float = 3.0
+    epochs: float = 2.5
     batch: int = 6  # issues
-    candidates: int = 14  # of an issue in a step
+    candidates: int = 12  # of an issue in a step
     pairs_share: float = 0.3  # what the loss of single pairs weighs beside that of the list
     dropout: float = 0.05
     looks: int = 3  # how often the lists kept apart are looked at
