@@ -185,7 +185,7 @@ def test_folder_that_is_no_model_is_said(tmp_path):
 
 
 def test_file_is_no_model(tmp_path):
-    file = tmp_path / "model.safetensors"
+    file = tmp_path / "model.bin"
     file.write_bytes(b"")
     with pytest.raises(MatcherError, match="モデルのフォルダーではありません"):
         load_encoder(str(file))

@@ -44,19 +44,19 @@ class SentenceEncoder:
         folder = Path(name).expanduser()
         is_folder = folder.is_dir()
         try:
-            with _quiet():
+            with quiet():
                 self._model = SentenceTransformer(
                     str(folder) if is_folder else name, local_files_only=is_folder
                 )
         except Exception as error:  # each loader and each network layer raises its own kind
-            raise MatcherError(_trouble(name, is_folder, error)) from error
+            raise MatcherError(trouble(name, is_folder, error)) from error
         self._queries, self._documents = _prompts(folder.resolve().name, self._model.prompts)
         nothing = Piece(owner=0, text="", tokens=np.zeros(0, np.int32))
         self._dim: int = self._embed_queries([nothing]).shape[1]
         # Unpadded batches of eight are 1.3–2.5 times as fast as single texts on e5-small, but torch
         # chooses its kernels by batch size: on a small model their last bits differed.
         self._sizes = (1,) if self._model.device.type == "cpu" else (64, 8, 1)
-        digest = _digest(folder if is_folder else _cached_folder(name))
+        digest = digest_of(folder if is_folder else cached_folder(name))
         self._id = (
             f"{folder.resolve().name if is_folder else name} sha256={digest[:12]} "
             f"query={self._queries!r} document={self._documents!r} "
@@ -133,7 +133,7 @@ class SentenceEncoder:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Loading without progress bars and reports in English on the user's terminal."""
     logging: Any = import_module("transformers.utils.logging")  # its functions carry no types
     verbosity, had_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -147,7 +147,8 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _trouble(name: str, is_folder: bool, error: Exception) -> str:
+def trouble(name: str, is_folder: bool, error: Exception) -> str:
+    """What to say when a model cannot be loaded."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     if is_folder:
         return (
@@ -170,7 +171,7 @@ def _prompts(name: str, declared: Mapping[str, str | None]) -> tuple[str, str]:
     return next(known, ("", ""))
 
 
-def _cached_folder(name: str) -> Path:
+def cached_folder(name: str) -> Path:
     """Where the files of a model that was loaded by name lie on this machine."""
     from huggingface_hub import try_to_load_from_cache
 
@@ -184,7 +185,7 @@ def _cached_folder(name: str) -> Path:
     )
 
 
-def _digest(folder: Path) -> str:
+def digest_of(folder: Path) -> str:
     """SHA-256 over names and contents of the files that make the model, in hex."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
