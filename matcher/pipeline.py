@@ -1,14 +1,15 @@
 """The walk from an issue to its shortlist."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher import text
+from matcher import sdgs, text
 from matcher.bridge import Crossing
 from matcher.catalog import Catalog
 from matcher.embed import load_reader
@@ -28,6 +29,7 @@ from matcher.types import (
     SdgRule,
     Shortlist,
     Status,
+    Vectors,
 )
 
 _ROWS_AT_ONCE = 1_000_000  # scores of a search held while issues are read together
@@ -56,6 +58,7 @@ class Matcher:
         self.settings = settings or Settings()
         self._reader = reader
         self._profiles: dict[int, explain.Passage] = {}  # by row; a company is on many lists
+        self._quotes: dict[int, Mapping[int, str]] = {}  # by row, of the goals that were inferred
         _check_fit(catalog, encoder, self.settings)
 
     def match(
@@ -186,13 +189,32 @@ class Matcher:
         ]
 
     def _take_apart(self, rows: set[int]) -> None:
-        """Take the profiles of these rows apart, those that have not been."""
+        """Take the profiles of these rows apart, those that have not been.
+
+        Inferred goals are quoted with the same sentences, encoded once for both.
+        """
         fresh = sorted(rows - self._profiles.keys())
-        profiles = [text.company_text(self.catalog.companies[row]) for row in fresh]
-        passages = explain.passages(
-            profiles, self.encoder.encode_documents, self.catalog.centring.documents
-        )
+        companies = [self.catalog.companies[row] for row in fresh]
+        profiles = [text.company_text(company) for company in companies]
+        encoded: dict[str, NDArray[np.float32]] = {}
+
+        def encode(sentences: Sequence[str]) -> Vectors:
+            vectors = self.encoder.encode_documents(sentences)
+            encoded.update(zip(sentences, vectors, strict=True))
+            return vectors
+
+        passages = explain.passages(profiles, encode, self.catalog.centring.documents)
         self._profiles.update(zip(fresh, passages, strict=True))
+        given = [sorted(one.sdgs) if one.is_sdgs_inferred else () for one in companies]
+        if any(given):
+            quotes = sdgs.quoted(
+                profiles, given, self._goals, lambda them: np.stack([encoded[one] for one in them])
+            )
+            self._quotes.update(zip(fresh, quotes, strict=True))
+
+    @cached_property
+    def _goals(self) -> sdgs.GoalModel:
+        return sdgs.model(self.encoder)
 
     def _entry(self, draft: "_Draft", issue: explain.Passage, at: int) -> Entry:
         place = draft.places[at]
@@ -200,14 +222,17 @@ class Matcher:
         spans = explain.evidence(
             issue, profile, self._cross(draft.vector), self._rarity, self.settings.spans
         )
+        shared = draft.issue.sdgs & company.sdgs
+        quotes = sorted(self._quotes.get(place.row, {}).items())
         return Entry(
             rank=at + 1,
             company=company,
             score=place.score,
             parts=place.parts,
-            shared_sdgs=draft.issue.sdgs & company.sdgs,
+            shared_sdgs=shared,
             region_reason=explain.region_reason(company, draft.constraint),
             evidence=spans,
+            goal_quotes={goal: quote for goal, quote in quotes if goal in shared},
             band=self._band(place.score, issue, profile),
         )
 

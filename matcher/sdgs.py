@@ -18,7 +18,7 @@ Two models, both in `data/sdgs_model.npz`, which `benchmarks/train_sdgs.py` writ
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -179,15 +179,23 @@ def quotations(
 ) -> list[dict[int, str]]:
     """For each goal of each text the sentence nearest to its prototype, exactly as written.
 
-    The sentences of a list of goals are not quoted; a text with no others has no quotation. The
-    sentences of all texts are encoded together.
+    The sentences of a list of goals are not quoted; a text with no others has no quotation.
     """
+    return quoted(texts, given, model(encoder), encoder.encode_documents)
+
+
+def quoted(
+    texts: Sequence[str],
+    given: Sequence[Sequence[int]],
+    known: GoalModel,
+    encode: Callable[[Sequence[str]], Vectors],
+) -> list[dict[int, str]]:
+    """The quotations by a model that is at hand; sentences of all texts are encoded together."""
     split = [_sentences(one) if numbers else [] for one, numbers in zip(texts, given, strict=True)]
     every = sorted({sentence for sentences in split for sentence in sentences})
     if not every:
         return [{} for _ in texts]
-    vectors = encoder.encode_documents([text.normalise(one) for one in every])
-    cosines = model(encoder).cosines(vectors)
+    cosines = known.cosines(encode([text.normalise(one) for one in every]))
     at = {sentence: row for row, sentence in enumerate(every)}
     found: list[dict[int, str]] = []
     for sentences, numbers in zip(split, given, strict=True):

@@ -51,7 +51,11 @@ def _entry(entry: Entry, constraint: Constraint) -> records.Json:
         "score": entry.score,
         "band": entry.band,
         "parts": dict(entry.parts),
-        "sdgs": {"shared": sorted(entry.shared_sdgs), "inferred": entry.company.is_sdgs_inferred},
+        "sdgs": {
+            "shared": sorted(entry.shared_sdgs),
+            "inferred": entry.company.is_sdgs_inferred,
+            "quotes": {str(goal): quote for goal, quote in sorted(entry.goal_quotes.items())},
+        },
         "region": {"rule": constraint.region_rule, "reason": entry.region_reason},
         "evidence": [
             {"issue_span": e.issue_span, "company_span": e.company_span, "kind": e.kind}
@@ -92,4 +96,5 @@ def _read_entry(entry: Mapping[str, object]) -> Entry:
         region_reason=values["region"]["reason"],
         evidence=tuple(Evidence(**one) for one in values["evidence"]),
         band=values["band"],
+        goal_quotes={int(n): quote for n, quote in values["sdgs"].get("quotes", {}).items()},
     )

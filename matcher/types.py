@@ -164,6 +164,7 @@ class Entry:
     region_reason: str  # in Japanese
     evidence: tuple[Evidence, ...]
     band: str | None = None  # A, B, C once scores are calibrated
+    goal_quotes: Mapping[int, str] = field(default_factory=dict)  # why an inferred goal is shared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,16 @@ import math
 from pathlib import Path
 
 import pytest
-from examples import COMPANIES, ISSUES, Crash, FakeEncoder, crash_at, write_table
+from examples import (
+    COMPANIES,
+    ISSUES,
+    LINES,
+    Crash,
+    FakeEncoder,
+    FakeReader,
+    crash_at,
+    write_table,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +45,8 @@ def shortlists(tmp_path_factory):
     encoder = FakeEncoder()
     companies = read_companies(write_table(folder / "companies.csv", COMPANIES))
     issues = read_issues(write_table(folder / "issues.csv", ISSUES))
-    return Matcher(Catalog.build(companies, encoder), encoder).match(issues)
+    catalog = Catalog.build(companies, encoder, lines=LINES)
+    return Matcher(catalog, encoder, reader=FakeReader()).match(issues)
 
 
 @pytest.fixture
@@ -211,10 +221,11 @@ ENTRY = st.builds(
     Entry, rank=st.integers(1, 9), company=COMPANY, score=NUMBERS,
     parts=st.dictionaries(st.sampled_from(["dense", "words"]), NUMBERS), shared_sdgs=GOALS,
     region_reason=TEXTS, band=st.none() | st.just("A"),
+    goal_quotes=st.dictionaries(st.integers(1, 17), TEXTS, max_size=3),
     evidence=st.lists(
         st.builds(
             Evidence, issue_span=TEXTS, company_span=TEXTS,
-            kind=st.sampled_from(["meaning", "term"]),
+            kind=st.sampled_from(["meaning", "term"]), via=st.just("") | TEXTS,
         ),
         max_size=2,
     ).map(tuple),
@@ -256,12 +267,32 @@ def test_line_has_the_keys_of_the_interface(out):
     assert entry.keys() >= {
         "rank", "company_id", "name", "score", "band", "parts", "sdgs", "region", "evidence",
     }  # fmt: skip
-    assert entry["parts"].keys() == {"dense", "words", "bigrams", "sdgs", "region"}
-    assert entry["sdgs"].keys() == {"shared", "inferred"}
+    assert list(entry["parts"]) == [
+        "dense", "words", "bigrams", "bridge", "reader", "sdgs", "region"
+    ]  # fmt: skip
+    assert entry["sdgs"].keys() == {"shared", "inferred", "quotes"}
+    inferred = next(one for one in line["entries"] if one["sdgs"]["inferred"])
+    assert inferred["sdgs"]["quotes"].keys() == {str(goal) for goal in inferred["sdgs"]["shared"]}
+    assert all(quote in inferred["company"]["profile"]
+               for quote in inferred["sdgs"]["quotes"].values())  # fmt: skip
     assert entry["region"].keys() == {"rule", "reason"}
-    assert entry["evidence"][0].keys() == {"issue_span", "company_span", "kind"}
+    keys = {"issue_span", "company_span", "kind"}
+    assert all(one.keys() == keys | ({"via"} & one.keys()) for one in entry["evidence"])
+    assert any(one.get("via") for one in entry["evidence"])
     assert entry["band"] is None
     assert math.isclose(sum(entry["parts"].values()), entry["score"], abs_tol=1e-6)
+
+
+def test_lines_of_a_run_without_quotations_of_goals_are_read(shortlists):
+    lines = [json.loads(line) for line in to_lines(shortlists).splitlines()]
+    for line in lines:
+        for entry in line["entries"]:
+            del entry["sdgs"]["quotes"]
+    former = from_lines("".join(json.dumps(line) + "\n" for line in lines))
+    assert [[e.company for e in s.entries] for s in former] == [
+        [e.company for e in s.entries] for s in shortlists
+    ]
+    assert not any(entry.goal_quotes for one in former for entry in one.entries)
 
 
 # What is not written over
