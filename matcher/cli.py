@@ -157,14 +157,37 @@ def demo(
     return _DONE
 
 
+@app.command("train-encoder")
+def train(
+    issues: options.Issues,
+    companies: options.CompanyTable,
+    qrels: Annotated[Path, typer.Argument(metavar="QRELS", help="確認された組（TRECのqrels）")],
+    out: Annotated[Path, typer.Option(help="新しいファイル（.safetensors）")],
+    epochs: Annotated[float | None, typer.Option(help="学習を繰り返す回数（既定: 3）")] = None,
+    quiet: options.Quiet = False,
+) -> int:
+    """確認された組（評価2と3）から、同梱のエンコーダーを自分の地域の言葉に合わせます。"""
+    from matcher.learn import train_encoder
+
+    tell = (lambda _: None) if quiet else console.complain
+    told = train_encoder(issues, companies, qrels, out, epochs=epochs, tell=tell)
+    if not quiet:
+        console.print_training(told, out)
+    return _DONE
+
+
 @app.command("export-encoder")
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="新しいフォルダー")],
+    encoder: Annotated[
+        str, typer.Option(help="bundled、bundled-plain、train-encoder の .safetensors")
+    ] = "bundled",
 ) -> int:
     """同梱のエンコーダーを sentence-transformers のモデルとして書き出します（約470MB）。"""
+    from matcher.embed import bundled_deltas
     from matcher.embed.export import export_encoder
 
-    export_encoder(folder)
+    export_encoder(folder, bundled_deltas(encoder))
     print(f"{folder} に書き出しました。--encoder {folder} で使えます。")
     return _DONE
 

@@ -1,10 +1,10 @@
 """What the commands print: progress, results, and the problems of a table."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,6 +48,14 @@ def progress(*, quiet: bool) -> "Iterator[Stage]":
             return lambda done: bars.advance(task, done)
 
         yield stage
+
+
+def print_training(told: Mapping[str, Any], out: Path) -> None:
+    """What was learnt from, and what it changed on the issues kept apart."""
+    data, apart = told["data"], told["apart"]
+    print(f"課題{data['examples']}件から学び、{data['apart']}件で確かめました。")
+    print(f"確かめた課題での nDCG@10: {apart['before']:.3f} → {apart['after']:.3f}")
+    print(f"{out} に書きました。--encoder {out} で使えます。")
 
 
 def print_outcome(

@@ -42,14 +42,14 @@ def train_encoder(
         raise MatcherError(message)
     found = examples(read_issues(issues), read_companies(companies), read_qrels(qrels))
     # Seconds and 400 MB: only when something is to be learnt.
-    from matcher.embed import shipped_deltas
+    from matcher.embed import bundled_deltas
     from matcher.embed.deltas import save
     from matcher.embed.training import Recipe, adapt
 
     recipe = Recipe() if epochs is None else Recipe(epochs=epochs)
     apart = [example for issue_id, example in found.items() if is_apart(issue_id)]
     learnt = [example for issue_id, example in found.items() if not is_apart(issue_id)]
-    arrays, told = adapt(learnt, apart, recipe, start=shipped_deltas(), tell=tell)
+    arrays, told = adapt(learnt, apart, recipe, start=bundled_deltas(), tell=tell)
     save(out, arrays, told)
     return told
 

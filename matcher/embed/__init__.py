@@ -33,20 +33,11 @@ def load_encoder(
     Raises `MatcherError` for a folder that is missing or holds no model, a name that cannot be
     loaded, `threads` below 1, and a `precision` that is unknown or asked of another encoder.
     """
-    if threads is not None and threads < 1:
-        raise MatcherError(
-            f"スレッド数は 1 以上の整数で指定してください（指定された値: {threads}）。"
-        )
-    if precision not in ("auto", "f32"):
-        raise MatcherError(f"--precision は auto か f32 にしてください（指定値: {precision}）。")
-    if name in ("bundled", "bundled-plain") or name.endswith(_DELTAS):
+    _check(threads, precision)
+    if _is_bundled(name):
         from matcher.embed.bundled import BundledEncoder
-        from matcher.embed.deltas import Deltas
 
-        if name == "bundled-plain":
-            return BundledEncoder(threads, precision)
-        deltas = shipped_deltas() if name == "bundled" else Deltas.load(Path(name).expanduser())
-        return BundledEncoder(threads, precision, deltas)
+        return BundledEncoder(threads, precision, bundled_deltas(name))
     if precision != "auto":
         raise MatcherError("--precision は同梱のエンコーダー（bundled）だけに使えます。")
     from matcher.embed.sentence import SentenceEncoder
@@ -56,11 +47,22 @@ def load_encoder(
     return SentenceEncoder(name, threads)
 
 
-def shipped_deltas() -> "Deltas":
-    """What adapts the bundled encoder to municipal problems."""
+def bundled_deltas(name: str = "bundled") -> "Deltas | None":
+    """What adapts the bundled encoder under this name; None for `"bundled-plain"`.
+
+    Raises `MatcherError` where the name stands for another encoder, or a file is unusable.
+    """
     from matcher.embed.deltas import Deltas
 
-    return Deltas.load(data_folder() / "encoder.safetensors")
+    if not _is_bundled(name):
+        raise MatcherError(
+            f"「{name}」は同梱のエンコーダーではありません。bundled、bundled-plain、"
+            "train-encoder の .safetensors のどれかを指定してください。"
+        )
+    if name == "bundled-plain":
+        return None
+    path = data_folder() / "encoder.safetensors" if name == "bundled" else Path(name).expanduser()
+    return Deltas.load(path)
 
 
 def load_reader(
@@ -70,8 +72,11 @@ def load_reader(
 
     `"bundled"` is the one that travels with the package. A folder is a CrossEncoder of
     sentence-transformers on this machine; anything else is such a model's name, which is downloaded
-    where it is not there yet. Raises `MatcherError` as `load_encoder` does.
+    where it is not there yet. `precision` is that of the bundled one and nothing to another. Raises
+    `MatcherError` for a folder that is missing or holds no model, a name that cannot be loaded,
+    `threads` below 1 and an unknown `precision`.
     """
+    _check(threads, precision)
     if name == "bundled":
         from matcher.embed.deltas import Deltas
         from matcher.embed.reader import BundledReader
@@ -82,6 +87,20 @@ def load_reader(
     if _is_path(name):
         _require_model(Path(name).expanduser())
     return CrossReader(name, threads)
+
+
+def _check(threads: int | None, precision: str) -> None:
+    """Nothing, where both can be. Raises MatcherError otherwise."""
+    if threads is not None and threads < 1:
+        raise MatcherError(
+            f"スレッド数は 1 以上の整数で指定してください（指定された値: {threads}）。"
+        )
+    if precision not in ("auto", "f32"):
+        raise MatcherError(f"--precision は auto か f32 にしてください（指定値: {precision}）。")
+
+
+def _is_bundled(name: str) -> bool:
+    return name in ("bundled", "bundled-plain") or name.endswith(_DELTAS)
 
 
 def _is_path(name: str) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.embed.bundled import DOCUMENT_PROMPT, QUERY_PROMPT
+from matcher.embed.deltas import Deltas, Weights
 from matcher.embed.packed import PackedModel, Pieces, Shape, packed_path
 from matcher.embed.tokenizer import build_tokenizer
 from matcher.errors import MatcherError
@@ -26,9 +27,10 @@ _LAYER_NAMES = {
 }
 
 
-def export_encoder(folder: Path) -> Path:
+def export_encoder(folder: Path, deltas: Deltas | None = None) -> Path:
     """`folder`, now holding the bundled encoder in float32 (470 MB) with tokenizer and prompts.
 
+    The weights are those that were published, or with deltas the adapted ones.
     It is written beside its place and moved there when it is whole. Raises `MatcherError` when
     something else stands there: an empty folder may, nothing is ever replaced.
     """
@@ -37,48 +39,48 @@ def export_encoder(folder: Path) -> Path:
             f"書き出し先 {folder} は空ではありません。"
             "まだ無いフォルダーか空のフォルダーを指定してください。"
         )
-    packed = PackedModel(packed_path())
+    weights = Weights(PackedModel(packed_path()), deltas)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
         whole = Path(beside) / "model"
         whole.mkdir()
-        _write(packed, whole)
+        _write(weights, whole)
         if folder.exists():
             folder.rmdir()
         shutil.move(whole, folder)
     return folder
 
 
-def _write(packed: PackedModel, folder: Path) -> None:
+def _write(weights: Weights, folder: Path) -> None:
     from safetensors.numpy import save_file
 
-    pieces = packed.pieces()
-    weights = folder / "model.safetensors"
-    save_file(_weights(packed), weights, metadata={"format": "pt"})
-    weights.chmod(0o644)  # the library writes for the owner alone
+    pieces = weights.packed.pieces()
+    path = folder / "model.safetensors"
+    save_file(_weights(weights), path, metadata={"format": "pt"})
+    path.chmod(0o644)  # the library writes for the owner alone
     build_tokenizer(pieces).save(str(folder / "tokenizer.json"))
-    for name, content in _configs(packed.shape, pieces).items():
+    for name, content in _configs(weights.shape, pieces).items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
-def _weights(packed: PackedModel) -> dict[str, NDArray[np.float32]]:
+def _weights(source: Weights) -> dict[str, NDArray[np.float32]]:
     """Every tensor under its name in a Hugging Face BertModel."""
-    shape = packed.shape
+    shape = source.shape
     hidden = shape.hidden_size
     every_row = np.arange(shape.vocab_size, dtype=np.int32)
     weights = {
-        "embeddings.word_embeddings.weight": packed.embedding_rows(every_row),
-        "embeddings.position_embeddings.weight": packed.tensor("emb.pos").reshape(-1, hidden),
-        "embeddings.token_type_embeddings.weight": packed.tensor("emb.type").reshape(-1, hidden),
-        "embeddings.LayerNorm.weight": packed.tensor("emb.ln.w"),
-        "embeddings.LayerNorm.bias": packed.tensor("emb.ln.b"),
+        "embeddings.word_embeddings.weight": source.packed.embedding_rows(every_row),
+        "embeddings.position_embeddings.weight": source.tensor("emb.pos").reshape(-1, hidden),
+        "embeddings.token_type_embeddings.weight": source.tensor("emb.type").reshape(-1, hidden),
+        "embeddings.LayerNorm.weight": source.tensor("emb.ln.w"),
+        "embeddings.LayerNorm.bias": source.tensor("emb.ln.b"),
     }
     for layer in range(shape.num_hidden_layers):
         for short, long in _LAYER_NAMES.items():
-            bias = packed.tensor(f"l{layer}.{short}.b")
-            weight = packed.tensor(f"l{layer}.{short}.w")
+            bias = source.tensor(f"l{layer}.{short}.b")
+            weight = source.tensor(f"l{layer}.{short}.w")
             is_matrix = len(weight) > len(bias)
             name = f"encoder.layer.{layer}.{long}"
             weights[f"{name}.weight"] = weight.reshape(len(bias), -1) if is_matrix else weight
