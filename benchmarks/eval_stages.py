@@ -62,6 +62,7 @@ class Collection:
     region_rule: RegionRule
     sdg_rule: SdgRule
     lines: Sequence[bridge.Line]
+    systems: Sequence[System] = SYSTEMS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ def main() -> None:
     )
     results: dict[str, object] = {}
     for collection in collections():
-        runs = {system.name: run(system, collection, stages) for system in SYSTEMS}
+        runs = run_systems(collection, stages)
         for name, qrels in slices(collection).items():
             results[name] = show(name, runs, qrels)
     save("eval_stages", told | {"sealed": written.sealed(), "sets": results})
@@ -117,27 +118,34 @@ def collections() -> list[Collection]:
         cases,
         replace(cases, name="cases any/ignore", region_rule="any", sdg_rule="ignore"),
         held,
-        replace(held, name="held-out fields, their bridge lines removed", lines=foreign),
+        replace(
+            held,
+            name="held-out fields, their bridge lines removed",
+            lines=foreign,
+            systems=(FUSION, System(name="+ bridge", is_read=False), PRODUCT),
+        ),
     ]
 
 
-def run(system: System, collection: Collection, stages: Stages) -> Run:
-    """The first ten companies of every issue."""
-    settings = Settings()
-    if not system.is_bridged:
-        settings = replace(settings, bridge_weight=0.0)
-    encoder = stages.adapted if system.is_adapted else stages.plain
-    catalog = Catalog.build(
-        collection.companies, encoder, lines=collection.lines if system.is_bridged else ()
-    )
-    reader = stages.reader if system.is_read else None
-    shortlists = Matcher(catalog, encoder, settings, reader).match(
-        collection.issues,
-        top=_K,
-        region_rule=collection.region_rule,
-        sdg_rule=collection.sdg_rule,
-    )
-    return run_of(shortlists)
+def run_systems(collection: Collection, stages: Stages) -> dict[str, Run]:
+    """The first ten companies of every issue by each system."""
+    catalogs = {
+        encoder.id: Catalog.build(collection.companies, encoder, lines=collection.lines)
+        for encoder in (stages.plain, stages.adapted)
+    }
+    runs: dict[str, Run] = {}
+    for system in collection.systems:
+        settings = Settings() if system.is_bridged else Settings(bridge_weight=0.0)
+        encoder = stages.adapted if system.is_adapted else stages.plain
+        reader = stages.reader if system.is_read else None
+        shortlists = Matcher(catalogs[encoder.id], encoder, settings, reader).match(
+            collection.issues,
+            top=_K,
+            region_rule=collection.region_rule,
+            sdg_rule=collection.sdg_rule,
+        )
+        runs[system.name] = run_of(shortlists)
+    return runs
 
 
 def slices(collection: Collection) -> dict[str, Qrels]:

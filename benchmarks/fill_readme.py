@@ -27,6 +27,7 @@ def main() -> None:
         shown = _matcher("show", SHOWN_ISSUE, "--run", out)
         content = fill(content, "show", fenced(first_entry(shown)))
     content = fill(content, "eval", eval_table(read_results("eval_systems.json")))
+    content = fill(content, "stages", stages_table(read_results("eval_stages.json")))
     content = fill(content, "speed", speed_table())
     content = fill(content, "precision", precision_sentence())
     readme.write_text(content, encoding="utf-8")
@@ -93,6 +94,31 @@ def _system(name: str, found: dict, gap: dict | None) -> str:
 
 def _interval(estimate: dict) -> str:
     return f"{estimate['mean']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+
+
+def stages_table(results: dict) -> str:
+    """Each stage on each set, with its gain over the fusion, as Markdown."""
+    lines: list[str] = []
+    for name, systems in results["sets"].items():
+        lines += [f"| {name} | nDCG@10 [95 %] | R(rel=3)@10 | Success(rel=3)@1 | gain |"]
+        lines += ["|---|---|---|---|---|"]
+        lines += [_stage(system, found) for system, found in systems.items()]
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def _stage(name: str, found: dict) -> str:
+    means = found["means"]
+    recall, success = (means[measure]["mean"] for measure in ("R(rel=3)@10", "Success(rel=3)@1"))
+    gap = found["against"].get("nDCG@10")
+    gain = "" if gap is None else f"{gap['difference']['mean']:+.3f} "
+    gain += (
+        ""
+        if gap is None
+        else f"[{gap['difference']['low']:+.3f}, {gap['difference']['high']:+.3f}]"
+    )
+    shown = f"**{name}**" if name == "product" else name
+    return f"| {shown} | {_interval(means['nDCG@10'])} | {recall:.3f} | {success:.3f} | {gain} |"
 
 
 def speed_table() -> str:
