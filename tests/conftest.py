@@ -48,6 +48,14 @@ def bundled_reader() -> Reader:
 
 
 @pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the bundled weights for sentence-transformers."""
+    from matcher.embed.export import export_encoder
+
+    return export_encoder(tmp_path_factory.mktemp("export") / "e5")
+
+
+@pytest.fixture(scope="session")
 def shipped_issues() -> Reading[Issue]:
     return read_issues(data_folder() / "issues.csv")
 

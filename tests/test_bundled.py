@@ -55,11 +55,6 @@ def encoder():
     return BundledEncoder(threads=1)
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    return export_encoder(tmp_path_factory.mktemp("export") / "e5")
-
-
 def test_bundled_is_what_load_encoder_gives_by_default():
     encoder = load_encoder(threads=1)
     assert isinstance(encoder, BundledEncoder)
