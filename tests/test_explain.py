@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher import codes, text
+from matcher.bridge import Crossing, Line
 from matcher.codes import data_folder
 from matcher.rank import explain
 from matcher.types import Company, Constraint, Evidence
@@ -22,6 +23,7 @@ WRITTEN = st.text(
     "高齢者の見守りと移動サービスを進め空き家ｺﾞﾐか\u3099ＡＩ脱炭素　、。\n\u200b\0\ud800",
     max_size=60,
 )
+TERMS = st.sampled_from(["見守り", "移動サービス", "空き家", "ゴミ", "AI", "高齢者", "★"])
 
 
 @cache
@@ -53,9 +55,22 @@ def rare(lemma: str) -> float:
     return 1.0
 
 
+def crossing(*solution, field="橋", vector=None, share=1.0):
+    """A line that the issue meets, whose problem lies where it is said."""
+    line = Line(field=field, problem=("困りごと",), solution=solution)
+    at = np.zeros(DIM) if vector is None else vector
+    return Crossing(line=line, vector=np.array(at, dtype=np.float32), share=share)
+
+
+def bridged(issue, company, crossings, rarity=rare):
+    """What the bridge joins: field, quotation of the issue, quotation of the profile."""
+    found = explain.evidence(issue, company, crossings, rarity, 9)
+    return [(one.via, one.issue_span, one.company_span) for one in found if one.via]
+
+
 def terms(issue, company, rarity=rare, most=9):
     """The pairs of quotations of shared terms."""
-    found = explain.evidence(passage(issue), passage(company), rarity, most)
+    found = explain.evidence(passage(issue), passage(company), (), rarity, most)
     return [(one.issue_span, one.company_span) for one in found if one.kind == "term"]
 
 
@@ -116,10 +131,13 @@ def test_no_texts_give_no_passages():
 
 
 @settings(deadline=None, max_examples=150)
-@given(WRITTEN, WRITTEN, st.integers(0, 6))
-def test_every_span_is_a_quotation_of_its_text(issue, company, most):
-    found = explain.evidence(passage(issue), passage(company), rare, most)
+@given(WRITTEN, WRITTEN, st.lists(st.lists(TERMS, min_size=1), max_size=3), st.integers(0, 6))
+def test_every_span_is_a_quotation_of_its_text(issue, company, solutions, most):
+    lines = [crossing(*solution, field="橋") for solution in solutions]
+    found = explain.evidence(passage(issue), passage(company), lines, rare, most)
     assert len(found) <= most
+    assert sum(one.via == "橋" for one in found) <= 1
+    assert all(one.via in ("", "橋") for one in found)
     assert [one.kind for one in found] == sorted(one.kind for one in found)  # meaning, then terms
     for one in found:
         assert one.issue_span in issue
@@ -132,7 +150,7 @@ def test_spans_of_the_published_cases_are_quotations():
     assert len(pairs) > 30
     counted = 0
     for issue, company in pairs:
-        found = explain.evidence(passage(issue), passage(company), rare, 99)
+        found = explain.evidence(passage(issue), passage(company), (), rare, 99)
         for one in found:
             assert one.issue_span in issue
             assert one.company_span in company
@@ -142,9 +160,9 @@ def test_spans_of_the_published_cases_are_quotations():
 
 def test_evidence_is_the_same_every_time():
     for issue, company in published()[:20]:
-        first = explain.evidence(passage(issue), passage(company), rare, 6)
-        assert explain.evidence(passage(issue), passage(company), rare, 6) == first
-        assert explain.evidence(passage(issue), passage(company), rare, 3) == first[:3]
+        first = explain.evidence(passage(issue), passage(company), (), rare, 6)
+        assert explain.evidence(passage(issue), passage(company), (), rare, 6) == first
+        assert explain.evidence(passage(issue), passage(company), (), rare, 3) == first[:3]
 
 
 # meaning
@@ -153,33 +171,123 @@ def test_evidence_is_the_same_every_time():
 def test_nearest_sentences_are_the_pair_with_the_highest_cosine():
     issue = passage("水道。空き家。", [[1, 0, 0], [0, 1, 0]])
     company = passage("熊よけ。管路調査。", [[0, 0, 1], [0.8, 0.6, 0]])
-    (one,) = explain.evidence(issue, company, rare, 9)
+    (one,) = explain.evidence(issue, company, (), rare, 9)
     assert one == Evidence(issue_span="水道。", company_span="管路調査。", kind="meaning")
 
 
 def test_first_of_equal_pairs_is_quoted():
     issue = passage("水道。空き家。", [[1, 0], [1, 0]])
     company = passage("熊よけ。管路調査。", [[1, 1e-9], [1, 0]])
-    (one,) = explain.evidence(issue, company, rare, 9)
+    (one,) = explain.evidence(issue, company, (), rare, 9)
     assert (one.issue_span, one.company_span) == ("水道。", "熊よけ。")
 
 
 @pytest.mark.parametrize("far", [[-1.0, 0.0], [0.0, 1.0], [1e-9, 1.0]])
 def test_sentences_that_are_not_near_are_no_evidence(far):
-    assert explain.evidence(passage("水道。", [[1, 0]]), passage("熊。", [far]), rare, 9) == ()
+    issue, company = passage("水道。", [[1, 0]]), passage("熊。", [far])
+    assert explain.evidence(issue, company, (), rare, 9) == ()
 
 
 @pytest.mark.parametrize(("issue", "company"), [("", "水道。"), ("水道。", ""), ("", "")])
 def test_empty_text_has_no_evidence(issue, company):
-    assert explain.evidence(passage(issue), passage(company), rare, 9) == ()
+    assert explain.evidence(passage(issue), passage(company), (), rare, 9) == ()
 
 
 def test_most_bounds_all_evidence_together():
     issue, company = passage("空き家、水道、熊。"), passage("空き家。水道。熊。")
-    found = explain.evidence(issue, company, rare, 9)
+    found = explain.evidence(issue, company, (), rare, 9)
     assert [one.kind for one in found] == ["meaning", "term", "term", "term"]
     for most in range(5):
-        assert explain.evidence(issue, company, rare, most) == found[:most]
+        assert explain.evidence(issue, company, (), rare, most) == found[:most]
+
+
+# what the bridge joins
+
+
+def test_bridged_evidence_quotes_the_nearest_sentence_and_the_term():
+    issue = passage("水道が古い。坂が多くて出られない。", [[1, 0], [0.6, 0.8]])
+    company = passage("町で予約配車を行う。", [[-1, 0]])
+    found = explain.evidence(
+        issue, company, [crossing("予約配車", field="移動支援", vector=[0, 1])], rare, 9
+    )
+    assert found == (
+        Evidence(
+            issue_span="坂が多くて出られない。",
+            company_span="予約配車",
+            kind="meaning",
+            via="移動支援",
+        ),
+    )
+
+
+def test_bridged_evidence_stands_between_sentences_and_terms():
+    issue, company = passage("空き家と坂。", [[1, 0]]), passage("空き家の配車。", [[1, 0]])
+    found = explain.evidence(issue, company, [crossing("配車", vector=[1, 0])], rare, 9)
+    assert [(one.kind, one.via) for one in found] == [
+        ("meaning", ""),
+        ("meaning", "橋"),
+        ("term", ""),
+    ]
+    for most in range(4):
+        assert (
+            explain.evidence(issue, company, [crossing("配車", vector=[1, 0])], rare, most)
+            == found[:most]
+        )
+
+
+@pytest.mark.parametrize(
+    ("term", "profile", "quoted"),
+    [
+        ("ゴミ", "ｺﾞﾐを集める", "ｺﾞﾐ"),
+        ("移動サービス", "安全な移動サービスの運営", "移動サービス"),
+        ("高齢者", "高齢の方へ", "高齢"),
+        ("AI", "ＡＩで見る", "ＡＩ"),
+    ],
+)
+def test_term_of_the_bridge_is_quoted_as_written(term, profile, quoted):
+    found = bridged(passage("坂。"), passage(profile), [crossing(term)])
+    assert found == [("橋", "坂。", quoted)]
+
+
+@pytest.mark.parametrize(
+    "profile", ["移動とサービス", "移動、サービス", "移動 サービス", "サービス移動", "移動", ""]
+)
+def test_term_of_several_words_must_stand_together(profile):
+    assert bridged(passage("坂。"), passage(profile), [crossing("移動サービス")]) == []
+
+
+def test_nearest_line_with_a_term_in_the_profile_speaks_alone():
+    lines = [crossing("熊", field="一"), crossing("配車", field="二"), crossing("坂", field="三")]
+    assert bridged(passage("町。"), passage("坂と配車。"), lines) == [("二", "町。", "配車")]
+
+
+def test_rarest_term_of_a_line_is_quoted_and_of_equals_the_first():
+    issue, company = passage("町。"), passage("熊、配車、水道。")
+    line = [crossing("配車", "熊", "水道")]
+    assert bridged(issue, company, line) == [("橋", "町。", "配車")]
+    rarity = {"水道": 3.0, "熊": 2.0}
+    found = bridged(issue, company, line, lambda lemma: rarity.get(lemma, 1.0))
+    assert found == [("橋", "町。", "水道")]
+
+
+def test_term_that_stands_twice_is_quoted_where_it_stands_first():
+    found = bridged(passage("町。"), passage("ｺﾞﾐとごみ。"), [crossing("ゴミ")])
+    assert found == [("橋", "町。", "ｺﾞﾐ")]
+
+
+@pytest.mark.parametrize("solution", [("★",), ("、",), ("123", "の")])
+def test_terms_without_a_content_word_join_nothing(solution):
+    assert bridged(passage("町。"), passage("★の123、。"), [crossing(*solution)]) == []
+
+
+def test_issue_without_a_sentence_is_joined_by_nothing():
+    assert bridged(passage(""), passage("配車。"), [crossing("配車")]) == []
+
+
+def test_first_of_equally_near_sentences_is_quoted():
+    issue = passage("水道。空き家。", [[1, 0], [1, 1e-9]])
+    company = passage("配車。", [[-1, 0]])
+    assert bridged(issue, company, [crossing("配車", vector=[1, 0])]) == [("橋", "水道。", "配車")]
 
 
 # terms

@@ -75,3 +75,27 @@ def test_hits_are_left_alone():
     features.weigh(features.standardise(before), 0.5)
     assert before.scores.tolist() == [2.0]
     assert features.standardise(hits([])).scores.tolist() == []
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), max_size=20))
+def test_conviction_rises_with_the_probability_from_zero_to_one(likely):
+    values = np.sort(np.array([0.0, *likely, 1.0]))
+    found = features.conviction(values)
+    assert found.shape == values.shape
+    assert (found[0], found[-1]) == (0, 1)
+    assert (np.diff(found) >= 0).all()
+    assert found[-1] <= 1
+
+
+def test_conviction_tells_the_good_from_the_very_good_and_the_poor_from_the_hopeless():
+    hopeless, poor, good, very_good = features.conviction(np.array([0.01, 0.05, 0.7, 0.9]))
+    assert poor - hopeless > 0.1
+    assert very_good - good > 0.1
+
+
+def test_conviction_of_a_pair_is_that_of_the_pair():
+    values = np.array([0.3, 0.9, 0.3])
+    found = features.conviction(values)
+    assert found[0] == found[2] == features.conviction(values[:1])[0]
+    assert features.conviction(np.zeros(0)).shape == (0,)

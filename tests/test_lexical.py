@@ -99,6 +99,42 @@ def test_shared_and_frequency_recount(documents, query):
         assert index.frequency(token) == sum(token in document for document in documents)
 
 
+@settings(deadline=None)
+@given(CORPORA, st.lists(st.tuples(st.floats(0, 1), TOKENS), max_size=4), st.data())
+def test_weighted_search_is_the_weighted_sum_of_the_searches(documents, queries, data):
+    index = LexicalIndex.build("words", documents)
+    rows = every(documents)
+    allowed = np.array(
+        sorted(data.draw(st.sets(st.sampled_from(rows.tolist())) if documents else st.just(set()))),
+        dtype=np.int64,
+    )
+    found = index.search_weighted("bridge", queries, allowed)
+    expected = np.zeros(len(documents))
+    for weight, tokens in queries:
+        expected += weight * search_all(documents, tokens)
+    assert found.source == "bridge"
+    assert found.rows.tolist() == sorted(allowed.tolist(), key=lambda row: (-expected[row], row))
+    assert found.scores.tolist() == expected[found.rows].tolist()
+    assert found.mean == pytest.approx(expected.mean() if documents else 0, abs=1e-12)
+    assert found.deviation == pytest.approx(expected.std() if documents else 0, abs=1e-9)
+
+
+def test_one_query_of_weight_one_is_a_search():
+    index = LexicalIndex.build("words", DOCUMENTS)
+    weighted = index.search_weighted("bridge", [(1.0, ["水", "管"])], every(DOCUMENTS))
+    plain = index.search(["水", "管"], every(DOCUMENTS))
+    assert by_row(weighted) == by_row(plain)
+    assert (weighted.mean, weighted.deviation) == (plain.mean, plain.deviation)
+
+
+@pytest.mark.parametrize("queries", [[], [(1.0, [])], [(0.0, ["水"])], [(0.5, ["河川"])]])
+@pytest.mark.parametrize("documents", [DOCUMENTS, []])
+def test_weighted_search_for_nothing_gives_zeros(documents, queries):
+    hits = LexicalIndex.build("words", documents).search_weighted("b", queries, every(documents))
+    assert hits.scores.tolist() == [0.0] * len(documents)
+    assert (hits.mean, hits.deviation) == (0.0, 0.0)
+
+
 def test_token_counts_as_often_as_the_query_holds_it():
     once, twice = (search_all(DOCUMENTS, ["水"] * times) for times in (1, 2))
     np.testing.assert_allclose(twice, 2 * once, rtol=1e-6)
