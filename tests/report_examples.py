@@ -1,6 +1,7 @@
 """Small literal shortlists that the tests of the three reports share."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from matcher.types import Company, Constraint, Entry, Evidence, Issue, Shortlist
 
@@ -44,7 +45,7 @@ COOP = Company(
 
 
 def entry(rank: int, company: Company, **parts: float) -> Entry:
-    parts = {"dense": 0.0, "words": 0.0, "bigrams": 0.0, "sdgs": 0.0, "region": 0.0} | parts
+    parts = dict.fromkeys(("dense", "words", "bigrams", "sdgs", "region"), 0.0) | parts
     return Entry(
         rank=rank,
         company=company,
@@ -82,6 +83,26 @@ def shortlist(
 RANKED = shortlist(
     entry(1, MAKER, dense=2.02, words=0.71, bigrams=0.6, sdgs=0.05, region=0.03),
     entry(2, COOP, dense=-0.3, words=1.25, sdgs=0.05),
+)
+# All seven parts, bands, a span that the bridge joins, and goals with what they were inferred from.
+FULL = shortlist(
+    replace(
+        entry(1, MAKER, dense=1.7, words=0.61, bigrams=0.61, bridge=0.66, reader=2.0),
+        band="A",
+        evidence=(
+            Evidence(
+                issue_span="作物が荒らされている。",
+                company_span="機材",
+                kind="meaning",
+                via="鳥獣被害",
+            ),
+        ),
+    ),
+    replace(
+        entry(2, COOP, dense=-0.3, words=1.25, bridge=-0.02, reader=0.0),
+        band="判定不能",
+        goal_quotes={2: COOP.profile, 15: COOP.profile},
+    ),
 )
 NOBODY_PASSED = shortlist(
     issue=Issue(
@@ -146,9 +167,11 @@ def poisoned(text: str) -> Shortlist:
         company_id=text, name=text, profile=text, headquarters="13", regions=frozenset({"28"}),
         industry=text, kind=text, contact=text, extra={text: text},
     )  # fmt: skip
-    evidence = Evidence(issue_span=text, company_span=text, kind="term")
+    term = Evidence(issue_span=text, company_span=text, kind="term")
+    bridged = Evidence(issue_span=text, company_span=text, kind="meaning", via=text)
     place = Entry(
         rank=1, company=company, score=1.0, parts={"dense": 1.0, text: 0.0},
-        shared_sdgs=frozenset({3}), region_reason=text, evidence=(evidence,), band=text,
+        shared_sdgs=frozenset({3}), region_reason=text, evidence=(term, bridged), band=text,
+        goal_quotes={3: text},
     )  # fmt: skip
     return shortlist(place, issue=issue)

@@ -12,7 +12,7 @@ import report_examples as examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.report import page
+from matcher.report import page, wording
 from matcher.report.page import page_html
 
 VOID = {"meta", "rect", "line", "br", "link", "img"}
@@ -154,6 +154,53 @@ def test_an_entry_shows_its_working():
         assert shown in text
 
 
+def test_seven_parts_are_shown_and_explained():
+    text = read(examples.FULL).text
+    for label, note in (
+        ("橋渡しの言葉", "課題の困りごとに答える言い方"),
+        ("読み合わせ", "読んだ候補だけに付きます"),
+    ):
+        assert label in text
+        assert text.count(note) == 3  # in the glossary, and in the table of either entry
+        assert label not in read(examples.RANKED).text
+        assert note not in read(examples.RANKED).text
+    assert "+0.66" in text and "−0.02" in text
+
+
+def test_the_three_largest_parts_stand_open():
+    html = page_html([examples.FULL])
+    first = html[html.index('<article class="entry">') : html.index('<div class="evidence">')]
+    assert re.findall(r"<li><span>(.*?)</span>", first) == [
+        "読み合わせ",
+        "意味の近さ",
+        "橋渡しの言葉",
+    ]
+
+
+def test_span_that_the_bridge_joins_says_by_which_line():
+    page_read = read(examples.FULL)
+    assert "橋渡し（鳥獣被害）課題「作物が荒らされている。」" in "".join(page_read.text.split())
+    assert [ul for ul in page_read.all("ul") if ul.get("class") == "bridged"] == [
+        {"class": "bridged"}
+    ]
+    assert not any("bridged" in (ul.get("class") or "") for ul in read(examples.RANKED).all("ul"))
+
+
+def test_inferred_goals_are_shown_with_what_they_were_inferred_from():
+    page_read = read(examples.FULL)
+    assert "推定の根拠 2・15「集落ぐるみの柵の点検と見回りを続けている。」" in page_read.text
+    assert len([p for p in page_read.all("p") if p.get("class") == "ground"]) == 1
+    assert not any(p.get("class") == "ground" for p in read(examples.RANKED).all("p"))
+
+
+def test_bands_are_shown_and_explained_where_there_are_any():
+    text = read(examples.FULL).text
+    assert "得点 5.58確からしさ A" in text
+    assert "得点 0.93確からしさ 判定不能" in text
+    assert "確からしさ：A＝面談を勧められる、B＝検討の価値がある、C＝参考、" in text
+    assert "確からしさ" not in read(*examples.ALL).text
+
+
 def test_bars_share_one_scale_and_stay_in_their_drawing():
     first, second = examples.RANKED.entries
     drawn = {(e.rank, b.label): b for e in (first, second) for b in page.bars(examples.RANKED, e)}
@@ -164,9 +211,9 @@ def test_bars_share_one_scale_and_stay_in_their_drawing():
     assert float(negative.x) + float(negative.width) == pytest.approx(25, abs=0.01)
 
 
-@given(st.lists(st.floats(-50, 50), min_size=5, max_size=5))
+@given(st.lists(st.floats(-50, 50), min_size=7, max_size=7))
 def test_no_bar_leaves_its_drawing(values):
-    parts = dict(zip(("dense", "words", "bigrams", "sdgs", "region"), values, strict=True))
+    parts = dict(zip(wording.PARTS, values, strict=True))
     shortlist = examples.shortlist(examples.entry(1, examples.MAKER, **parts))
     for bar in page.bars(shortlist, shortlist.entries[0]):
         assert -0.01 <= float(bar.x) <= float(bar.x) + float(bar.width) <= 100.01

@@ -1,10 +1,11 @@
 """The terminal's tables: right in width, inert to markup and escape sequences."""
 
 import io
+from dataclasses import replace
 
 import pytest
 import report_examples as examples
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -63,6 +64,52 @@ def test_a_shortlist_shows_its_working():
         assert part in text
 
 
+def test_seven_parts_stand_in_their_order_and_no_name_is_parted():
+    text = shown(examples.FULL)
+    at = text.index("内訳")
+    assert text[at : at + 200].startswith(
+        "内訳       意味の近さ +1.70、言葉の一致 +0.61、文字の並びの一致 +0.61、\n"
+        "              橋渡しの言葉 +0.66、読み合わせ +2.00、SDGs +0.00、地域 +0.00\n"
+    )
+
+
+def test_parts_that_a_run_does_not_have_are_not_shown():
+    text = shown(examples.RANKED)
+    assert "橋渡しの言葉" not in text
+    assert "読み合わせ" not in text
+    only = examples.entry(1, examples.MAKER)
+    one = replace(only, parts={"region": 0.03, "words": 0.5}, score=0.53)
+    assert "内訳言葉の一致+0.50、地域+0.03地域全国対応" in squeezed(shown(examples.shortlist(one)))
+
+
+def test_span_that_the_bridge_joins_says_by_which_line():
+    lines = shown(examples.FULL).splitlines()
+    at = lines.index("   根拠 橋渡し（鳥獣被害）")
+    assert lines[at + 1 : at + 3] == [
+        "              課題「作物が荒らされている。」",
+        "              企業「機材」",
+    ]
+    assert "橋渡し" not in shown(examples.RANKED)
+
+
+def test_inferred_goals_are_shown_with_what_they_were_inferred_from():
+    lines = shown(examples.FULL).splitlines()
+    (line,) = (line for line in lines if "推定の根拠" in line)
+    assert line == "   推定の根拠 2・15「集落ぐるみの柵の点検と見回りを続けている。」"
+    assert "推定の根拠" not in shown(examples.RANKED)
+
+
+def test_bands_are_shown_and_explained_where_there_are_any():
+    text = shown(examples.FULL)
+    assert " 1 株式会社イーマキーナ　得点 5.58　確からしさ A\n" in text
+    assert " 2 里山の会　得点 0.93　確からしさ 判定不能\n" in text
+    assert (
+        "確からしさ A＝面談を勧められる、B＝検討の価値がある、C＝参考、\n"
+        "           判定不能＝課題か企業の文章が短く判断できない\n"
+    ) in text
+    assert "確からしさ" not in shown(examples.RANKED)
+
+
 @pytest.mark.parametrize(
     ("shortlist", "said"),
     [
@@ -90,7 +137,8 @@ def test_an_unknown_prefecture_and_an_empty_catalog_are_named_as_the_cause():
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_no_line_is_wider_than_the_terminal_or_80_cells(width):
-    for text in (summary(*examples.ALL, width=width), *(shown(s, width) for s in examples.ALL)):
+    lists = (*examples.ALL, examples.FULL)
+    for text in (summary(*lists, width=width), *(shown(s, width) for s in lists)):
         assert max(cell_len(line) for line in text.splitlines()) <= min(width, 80)
 
 
@@ -126,6 +174,7 @@ def test_lines_break_by_japanese_rules():
 
 
 @given(st.text(), st.integers(2, 60))
+@example("00 \u0300", 2)  # a mark without width that stands alone
 def test_wrapping_keeps_every_character(text, width):
     lines = wrap(text, width)
     assert all(cell_len(line) <= width for line in lines)

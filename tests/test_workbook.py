@@ -117,7 +117,7 @@ def test_the_date_is_printed_when_given_and_only_then():
 
 
 def test_every_column_is_explained():
-    book = opened(*examples.ALL)
+    book = opened(*examples.ALL, examples.FULL)
     explained = {row[0].value for row in book["説明"].iter_rows()}
     for name in ("一覧", "課題別"):
         assert {cell.value for cell in book[name][1]} <= explained
@@ -190,8 +190,47 @@ def test_beyond_the_most_links_a_cell_stays_text(monkeypatch):
 
 def test_a_band_gets_its_column_only_where_there_is_one():
     headers = {c.header for c in columns.detail_columns([examples.RANKED])}
-    assert "評価帯" not in headers
-    assert rows_of(opened(examples.poisoned("A"))["課題別"])[0]["評価帯"] == "A"
+    assert "確からしさ" not in headers
+    book = opened(examples.FULL)
+    assert [row["確からしさ"] for row in rows_of(book["課題別"])] == ["A", "判定不能"]
+    header = [cell.value for cell in book["課題別"][1]]
+    assert header.index("確からしさ") == header.index("得点") + 1
+    told = {row[0].value: row[1].value for row in book["説明"].iter_rows()}
+    for meaning in (
+        "A＝面談を勧められる",
+        "B＝検討の価値がある",
+        "C＝参考",
+        "判定不能＝課題か企業の",
+    ):
+        assert meaning in told["確からしさ"]
+
+
+def test_columns_of_the_parts_are_those_that_the_run_has():
+    header = [cell.value for cell in opened(examples.FULL)["課題別"][1]]
+    assert [name for name in header if name.startswith("内訳：")] == [
+        "内訳：意味の近さ", "内訳：言葉の一致", "内訳：文字の並びの一致", "内訳：橋渡しの言葉",
+        "内訳：読み合わせ", "内訳：SDGs", "内訳：地域",
+    ]  # fmt: skip
+    maker, coop = rows_of(opened(examples.FULL)["課題別"])
+    assert (maker["内訳：読み合わせ"], coop["内訳：橋渡しの言葉"]) == (2.0, -0.02)
+    read = examples.shortlist(examples.entry(1, examples.MAKER, reader=1.0))
+    assert "内訳：橋渡しの言葉" not in rows_of(opened(read)["課題別"])[0]
+
+
+def test_span_that_the_bridge_joins_says_by_which_line():
+    maker, _ = rows_of(opened(examples.FULL)["課題別"])
+    assert maker["根拠（課題側）"] == "1 橋渡し（鳥獣被害）「作物が荒らされている。」"
+    assert maker["根拠（企業側）"] == "1 橋渡し（鳥獣被害）「機材」"
+
+
+def test_what_goals_were_inferred_from_stands_beside_the_mark():
+    book = opened(examples.FULL)
+    maker, coop = rows_of(book["課題別"])
+    assert (maker["推定の根拠"], maker["推定"]) == (None, None)
+    assert coop["推定の根拠"] == "2・15「集落ぐるみの柵の点検と見回りを続けている。」"
+    header = [cell.value for cell in book["課題別"][1]]
+    assert header.index("推定の根拠") == header.index("推定") + 1
+    assert "推定の根拠" not in rows_of(opened(examples.RANKED)["課題別"])[0]
 
 
 def test_no_shortlists_give_a_workbook_with_headers_only():

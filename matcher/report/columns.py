@@ -68,9 +68,11 @@ def detail_columns(shortlists: Sequence[Shortlist]) -> list[Column[Place]]:
     entries = [entry for shortlist in shortlists for entry in shortlist.entries]
     return [
         *_DETAIL,
+        *([_BAND] if wording.has_bands(shortlists) else []),
         *(_part(key) for key in wording.part_keys(shortlists)),
+        *_DETAIL_GOALS,
+        *([_GROUNDS] if any(entry.goal_quotes for entry in entries) else []),
         *_DETAIL_REASONS,
-        *([_BAND] if any(entry.band for entry in entries) else []),
         *_DETAIL_TAIL,
         *(_place_issue_extra(key) for key in _keys(s.issue.extra for s in shortlists)),
         *(_company_extra(key) for key in _keys(e.company.extra for e in entries)),
@@ -137,7 +139,7 @@ def _partner(position: int) -> tuple[Column[Shortlist], Column[Shortlist]]:
 def _part(key: str) -> Column[Place]:
     return Column(
         header=f"内訳：{wording.part_label(key)}",
-        width=9,
+        width=7,
         style="part",
         value=_of_entry(lambda entry: entry.parts.get(key, 0.0)),
         note=wording.PART_NOTES.get(key, "得点の内訳の一つです。"),
@@ -314,7 +316,14 @@ _DETAIL: tuple[Column[Place], ...] = (
         note=wording.SCORE_NOTE,
     ),
 )
-_DETAIL_REASONS: tuple[Column[Place], ...] = (
+_BAND: Column[Place] = Column(
+    header=wording.BAND,
+    width=11,
+    style="mark",
+    value=_of_entry(lambda e: wording.one_line(e.band or "")),
+    note=f"得点を段階に分けた目安です。{'、'.join(wording.band_meanings())}。",
+)
+_DETAIL_GOALS: tuple[Column[Place], ...] = (
     Column(
         header="共通するSDGs",
         width=20,
@@ -326,8 +335,16 @@ _DETAIL_REASONS: tuple[Column[Place], ...] = (
         width=6,
         style="mark",
         value=_of_entry(lambda e: wording.INFERRED if e.company.is_sdgs_inferred else ""),
-        note="「推定」は、企業のSDGsが申告されたものではなく、事業内容から推し量ったものであることを示します。",
+        note=wording.INFERRED_NOTE,
     ),
+)
+_GROUNDS: Column[Place] = Column(
+    header=wording.GROUNDS,
+    width=24,
+    value=_of_entry(lambda e: "\n".join(wording.grounds(e))),
+    note=wording.GROUNDS_NOTE,
+)
+_DETAIL_REASONS: tuple[Column[Place], ...] = (
     Column(
         header="地域の理由",
         width=14,
@@ -339,7 +356,7 @@ _DETAIL_REASONS: tuple[Column[Place], ...] = (
         width=40,
         value=_of_entry(lambda e: _spans(e, lambda evidence: evidence.issue_span)),
         note="課題の文章からの引用です。同じ番号の「根拠（企業側）」と対になります。"
-        "「意味」は意味が近い箇所、「言葉」は同じ言葉がある箇所です。",
+        + wording.EVIDENCE_NOTE,
     ),
     Column(
         header="根拠（企業側）",
@@ -347,9 +364,6 @@ _DETAIL_REASONS: tuple[Column[Place], ...] = (
         value=_of_entry(lambda e: _spans(e, lambda evidence: evidence.company_span)),
         note="企業の事業内容からの引用です。",
     ),
-)
-_BAND: Column[Place] = _beside(
-    "評価帯", 7, _of_entry(lambda e: e.band), "得点を段階に分けた目安です。"
 )
 _DETAIL_TAIL: tuple[Column[Place], ...] = (
     _beside(

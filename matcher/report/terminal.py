@@ -17,15 +17,14 @@ from matcher.report import wording
 from matcher.types import Entry, Shortlist
 
 _WIDEST = 80  # lines longer than this are hard to read, and do not fit a mail
-_LABEL = 10  # cells before a value, its label included
+_LABEL = 11  # cells before a value, its label included
 # What may not be parted: a run of half-width characters with the blank behind it, or a character
-# with the opening bracket before it, and the marks behind it that may not begin a line. A number
-# stays with the name that a no-break space ties it to.
+# with the opening bracket before it, and the marks behind it that may not begin a line.
 _OPENING, _CLOSING = (
     "「『（【〈《",
     "、。，．・：；！？」』）】〉》ぁぃぅぇぉっゃゅょァィゥェォッャュョー…",
 )
-_UNBROKEN = re.compile(rf"[{_OPENING}]*(?:[!-~]+ *|.(?:\xa0[!-~]+)?)[{_CLOSING}]*", re.DOTALL)
+_UNBROKEN = re.compile(rf"[{_OPENING}]*(?:[!-~]+ *|.)[{_CLOSING}]*", re.DOTALL)
 
 
 def print_summary(console: Console, shortlists: Sequence[Shortlist]) -> None:
@@ -49,9 +48,11 @@ def print_shortlist(console: Console, shortlist: Shortlist) -> None:
     _print(console, width, f"{wording.one_line(issue.issue_id)}　{_title(shortlist)}", style="bold")
     _print(console, width, wording.place(shortlist))
     if issue.sdgs:
-        _print_field(console, width, "SDGs", "、".join(wording.goal_names(issue.sdgs)))
+        _print_field(console, width, "SDGs", wording.goal_names(issue.sdgs))
     state = f"{wording.status_label(shortlist)}（{wording.considered_sentence(shortlist)}）"
     _print_field(console, width, "状態", state)
+    if wording.has_bands([shortlist]):
+        _print_field(console, width, wording.BAND, wording.band_meanings())
     if shortlist.status != "ranked":
         _print(console, width, wording.reason(shortlist) + wording.advice(shortlist))
     for entry in shortlist.entries:
@@ -75,9 +76,21 @@ def _wrap_paragraph(paragraph: str, width: int) -> Iterator[str]:
             continue
         if line:
             yield line.rstrip()
-        *full, line = chop_cells(token, width) or [""]
+        *full, line = chop_cells(token, width) or [token]
         yield from full
     yield line.rstrip()
+
+
+def _listed(items: Sequence[str], width: int) -> str:
+    """The items set apart by 、, with a new line before each that would not fit whole."""
+    line, lines = "", []
+    for at, item in enumerate(items, start=1):
+        piece = item if at == len(items) else f"{item}、"
+        if line and cell_len(line + piece) > width:
+            lines.append(line)
+            line = ""
+        line += piece
+    return "\n".join([*lines, line])
 
 
 def _width(console: Console) -> int:
@@ -108,7 +121,7 @@ def _counts(shortlists: Iterable[Shortlist]) -> str:
 def _print_entry(console: Console, width: int, entry: Entry) -> None:
     company = entry.company
     score = f"得点 {wording.number(entry.score)}"
-    band = f"（評価帯 {wording.one_line(entry.band)}）" if entry.band else ""
+    band = f"　{wording.BAND} {wording.one_line(entry.band)}" if entry.band else ""
     name = f"{entry.rank:>2} {wording.one_line(company.name)}　{score}{band}"
     _print(console, width, name, style="bold")
     facts = (company.kind, company.industry, f"本社 {wording.prefecture(company.headquarters)}")
@@ -119,22 +132,30 @@ def _print_entry(console: Console, width: int, entry: Entry) -> None:
         ("内訳", _parts(entry)),
         ("地域", entry.region_reason),
         ("SDGs", _shared(entry)),
+        *_grounds(entry),
         *_evidence(entry),
     ):
         _print_field(console, width, label, value, indent=3)
 
 
-def _parts(entry: Entry) -> str:
-    values = {**dict.fromkeys(wording.PARTS, 0.0), **entry.parts}
-    return "、".join(
-        f"{wording.one_line(wording.part_label(part))}\xa0{wording.signed(value)}"
-        for part, value in values.items()
-    )
+def _parts(entry: Entry) -> list[str]:
+    return [
+        f"{wording.one_line(wording.part_label(part))} {wording.signed(entry.parts[part])}"
+        for part in wording.parts_in_order(entry.parts)
+    ]
 
 
-def _shared(entry: Entry) -> str:
-    names = "、".join(wording.goal_names(entry.shared_sdgs)) or "共通する目標なし"
-    return names + (f"（企業の目標は{wording.INFERRED}）" if entry.company.is_sdgs_inferred else "")
+def _shared(entry: Entry) -> list[str]:
+    *others, last = wording.goal_names(entry.shared_sdgs) or ("共通する目標なし",)
+    mark = f"（企業の目標は{wording.INFERRED}）" if entry.company.is_sdgs_inferred else ""
+    return [*others, last + mark]
+
+
+def _grounds(entry: Entry) -> Iterator[tuple[str, str]]:
+    label = wording.GROUNDS
+    for ground in wording.grounds(entry):
+        yield label, ground
+        label = ""
 
 
 def _evidence(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -144,10 +165,18 @@ def _evidence(entry: Entry) -> Iterator[tuple[str, str]]:
         yield "", f"企業「{wording.one_line(evidence.company_span)}」"
 
 
-def _print_field(console: Console, width: int, label: str, value: str, *, indent: int = 0) -> None:
+def _print_field(
+    console: Console, width: int, label: str, value: str | Sequence[str], *, indent: int = 0
+) -> None:
+    """Print a label and its value, of which several are set apart by 、 and kept whole."""
     gap = indent + _LABEL
+    text = value if isinstance(value, str) else _listed(value, width - gap)
+    if cell_len(label) >= _LABEL:  # on lines of its own
+        for line in wrap(label, max(2, width - indent)):
+            _print(console, width, " " * indent + line, is_wrapped=True)
+        label = ""
     head = " " * indent + label + " " * (_LABEL - cell_len(label))
-    for line in wrap(value, max(2, width - gap)):
+    for line in wrap(text, max(2, width - gap)):
         _print(console, width, head + line, is_wrapped=True)
         head = " " * gap
 

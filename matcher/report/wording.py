@@ -26,6 +26,8 @@ PARTS: Mapping[str, str] = {
     "dense": "意味の近さ",
     "words": "言葉の一致",
     "bigrams": "文字の並びの一致",
+    "bridge": "橋渡しの言葉",
+    "reader": "読み合わせ",
     "sdgs": "SDGs",
     "region": "地域",
 }
@@ -33,14 +35,30 @@ PART_NOTES: Mapping[str, str] = {
     "dense": "課題と企業の文章の意味がどれほど近いかです。全企業の平均が0です。",
     "words": "課題と企業の文章に共通する言葉の多さです。全企業の平均が0です。",
     "bigrams": "課題と企業の文章に共通する文字の並びの多さです。全企業の平均が0です。",
+    "bridge": "課題の困りごとに答える言い方が、企業の文章にどれほどあるかです。"
+    "全企業の平均が0です。",
+    "reader": "課題と企業の文章を並べて読み、合う見込みを0から上限までの点にしたものです。"
+    "読んだ候補だけに付きます。",
     "sdgs": "SDGsの目標が共通することによる、わずかな加点です。",
     "region": "地域の近さによる、わずかな加点です。",
 }
 SCORE_NOTE = (
-    "内訳の合計です。この課題にとって、企業全体の平均からどれほど離れているかを表します。"
+    "内訳の合計です。この課題にとってどの企業が合いそうかを比べるためのもので、"
     "100点満点の点数でも、成功の見込みでもありません。小数第3位を四捨五入して表示しています。"
 )
+BAND = "確からしさ"
+BANDS: Mapping[str, str] = {
+    "A": "面談を勧められる",
+    "B": "検討の価値がある",
+    "C": "参考",
+    "判定不能": "課題か企業の文章が短く判断できない",
+}
 EVIDENCE_KINDS: Mapping[str, str] = {"meaning": "意味", "term": "言葉"}
+BRIDGED = "橋渡し"
+EVIDENCE_NOTE = (
+    "「意味」は意味が近い箇所、「言葉」は同じ言葉がある箇所、「橋渡し」は、困りごとの言い方と"
+    "それに答える言い方を結ぶ表（橋渡し表）でつながる箇所です。"
+)
 EXCLUSIONS: Mapping[str, str] = {"region": "地域", "sdgs": "SDGs"}
 REGION_RULES: Mapping[RegionRule, str] = {
     "serves": "対応地域が課題の都道府県を含むか、全国であること",
@@ -57,6 +75,14 @@ SDG_RULES: Mapping[SdgRule, str] = {
 UNKNOWN = "不明"
 NO_CONTACT = "窓口未登録"
 INFERRED = "推定"
+INFERRED_NOTE = (
+    "「推定」は、企業のSDGsが申告されたものではなく、"
+    "事業内容から推し量ったものであることを示します。"
+)
+GROUNDS = "推定の根拠"
+GROUNDS_NOTE = (
+    "推定したSDGsの目標ごとに、その目標に最も近い一文を企業の事業内容から引用しています。"
+)
 DISCLAIMER = (
     "この資料は、課題と企業の文章の近さなどから候補を機械的に並べたものです。"
     "得点は企業の優劣や実現性を示すものではなく、並び順は採否を決めるものでもありません。"
@@ -101,12 +127,18 @@ def part_label(part: str) -> str:
 
 
 def part_keys(shortlists: Iterable[Shortlist]) -> tuple[str, ...]:
-    """The five named parts, then any other that an entry carries, in order of appearance."""
-    seen = dict.fromkeys(PARTS)
-    for shortlist in shortlists:
-        for entry in shortlist.entries:
-            seen.update(dict.fromkeys(entry.parts))
-    return tuple(seen)
+    """The parts that any entry carries, in the order in which they are shown."""
+    entries = (entry for shortlist in shortlists for entry in shortlist.entries)
+    return parts_in_order(part for entry in entries for part in entry.parts)
+
+
+def parts_in_order(parts: Iterable[str]) -> tuple[str, ...]:
+    """Each part once: the named ones in the order of their names, then any other."""
+    seen = dict.fromkeys(parts)
+    return (
+        *(part for part in PARTS if part in seen),
+        *(part for part in seen if part not in PARTS),
+    )
 
 
 def largest_parts(entry: Entry) -> list[tuple[str, float]]:
@@ -167,8 +199,28 @@ def deadline(issue: Issue, as_of: str | None) -> str:
 
 
 def evidence_label(evidence: Evidence) -> str:
-    """The kind of evidence in a word: 「意味」 or 「言葉」."""
+    """The kind of evidence in a word: 「意味」, 「言葉」 or 「橋渡し（買い物支援）」."""
+    if evidence.via:
+        return f"{BRIDGED}（{one_line(evidence.via)}）"
     return EVIDENCE_KINDS[evidence.kind]
+
+
+def grounds(entry: Entry) -> tuple[str, ...]:
+    """What inferred goals were inferred from, each quotation once, e.g. 3・11「異変を知らせる」."""
+    goals_of: dict[str, list[str]] = {}
+    for goal, quote in sorted(entry.goal_quotes.items()):
+        goals_of.setdefault(one_line(quote), []).append(str(goal))
+    return tuple(f"{'・'.join(numbers)}「{quote}」" for quote, numbers in goals_of.items())
+
+
+def band_meanings() -> tuple[str, ...]:
+    """What each band means, e.g. 「B＝検討の価値がある」."""
+    return tuple(f"{band}＝{meaning}" for band, meaning in BANDS.items())
+
+
+def has_bands(shortlists: Iterable[Shortlist]) -> bool:
+    """Whether any entry has been given a band."""
+    return any(entry.band for shortlist in shortlists for entry in shortlist.entries)
 
 
 def companies(count: int) -> str:

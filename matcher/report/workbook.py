@@ -162,7 +162,7 @@ def _set_table(
     for x, column in enumerate(columns):
         sheet.set_column(x, x, column.width)
         sheet.write_string(0, x, cell_text(column.header), looks.header)
-    sheet.set_row(0, 48)
+    sheet.set_row(0, _LINE * 4 + 4)
     sheet.freeze_panes(1, frozen)
     sheet.autofilter(0, 0, rows, len(columns) - 1)
     sheet.repeat_rows(0)
