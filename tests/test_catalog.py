@@ -6,13 +6,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import COMPANIES, Crash, FakeEncoder, changed, crash_at, write_table
+from examples import COMPANIES, LINES, Crash, FakeEncoder, changed, crash_at, write_table
 
-from matcher.catalog import Catalog, check_folder
+from matcher import bridge
+from matcher.catalog import FORMAT, Catalog, check_folder
 from matcher.corpus import read_companies
 from matcher.errors import DataError, ForeignOutput, MatcherError, StaleCatalog
 from matcher.settings import Settings
 from matcher.types import Company
+
+
+@pytest.fixture(autouse=True)
+def short_bridge(request, monkeypatch):
+    """The shipped lines, of which there are a thousand, are seven."""
+    if "shipped_lines" not in request.fixturenames:
+        monkeypatch.setattr(bridge, "shipped", lambda: LINES)
+
+
+@pytest.fixture
+def shipped_lines():
+    return bridge.shipped()
 
 
 def reading(folder, rows=COMPANIES):
@@ -29,6 +42,7 @@ def assert_same(one: Catalog, other: Catalog) -> None:
     assert one.companies == other.companies
     assert one.faults == other.faults
     assert one.provenance == other.provenance
+    assert one.bridge.lines == other.bridge.lines
     assert (one.encoder_id, one.bm25, one.in_pieces) == (
         other.encoder_id, other.bm25, other.in_pieces
     )  # fmt: skip
@@ -36,6 +50,7 @@ def assert_same(one: Catalog, other: Catalog) -> None:
         (one.vectors, other.vectors),
         (one.centring.query_mean, other.centring.query_mean),
         (one.centring.document_mean, other.centring.document_mean),
+        (one.bridge.vectors, other.bridge.vectors),
     ):
         assert ours.dtype == theirs.dtype
         assert np.array_equal(ours, theirs)
@@ -185,6 +200,43 @@ def test_equal_profiles_are_encoded_once(tmp_path, fake):
     assert len({vector.tobytes() for vector in catalog.vectors}) == 1
 
 
+# The bridge
+
+
+def test_catalog_holds_the_shipped_lines_by_default(tmp_path, fake, shipped_lines):
+    catalog = Catalog.build(reading(tmp_path), fake)
+    assert len(shipped_lines) > len(LINES)
+    assert catalog.bridge.lines == shipped_lines
+    catalog.save(tmp_path / "catalog")
+    assert_same(Catalog.open(tmp_path / "catalog"), catalog)
+
+
+@pytest.mark.parametrize("lines", [(), LINES[:1], LINES[::-1]])
+def test_lines_of_ones_own_take_the_place_of_the_shipped_ones(tmp_path, fake, lines):
+    catalog = Catalog.build(reading(tmp_path), fake, lines=lines)
+    assert catalog.bridge.lines == lines
+    assert catalog.bridge.vectors.shape == (len(lines), fake.dim)
+    catalog.save(tmp_path / "catalog")
+    assert_same(Catalog.open(tmp_path / "catalog"), catalog)
+
+
+def test_id_changes_with_the_lines(tmp_path, fake):
+    ids = {
+        Catalog.build(reading(tmp_path), fake, lines=lines).id
+        for lines in ((), LINES, LINES[1:], LINES[::-1], list(LINES))
+    }
+    assert len(ids) == 4
+
+
+def test_unchanged_lines_are_not_encoded_again(tmp_path, fake):
+    former = Catalog.build(reading(tmp_path), fake)
+    again = Catalog.build(reading(tmp_path, COMPANIES[1:]), fake, former=former)
+    assert again.bridge is former.bridge
+    other = Catalog.build(reading(tmp_path), fake, former=former, lines=LINES[1:])
+    assert other.bridge.lines == LINES[1:]
+    assert_same(other, Catalog.build(reading(tmp_path), FakeEncoder(), lines=LINES[1:]))
+
+
 # Identity
 
 
@@ -268,8 +320,8 @@ def test_other_format_is_said_with_both_numbers(catalog, tmp_path):
     folder = tmp_path / "catalog"
     catalog.save(folder)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"format": 2}), encoding="utf-8")
-    with pytest.raises(StaleCatalog, match=r"2 .*1 .*matcher build"):
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"format": 99}), encoding="utf-8")
+    with pytest.raises(StaleCatalog, match=rf"99 .*{FORMAT} .*matcher build"):
         Catalog.open(folder)
     check_folder(folder)  # a build may replace it
 
