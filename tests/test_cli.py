@@ -182,10 +182,23 @@ def test_options_reach_the_run(call, issues_csv, companies_csv, out, tmp_path):
 
 
 def test_help_of_every_command_is_japanese_and_ends_well(call):
-    for command in ("match", "build", "show", "evaluate", "demo", "export-encoder"):
+    commands = ("match", "build", "show", "evaluate", "demo", "train-encoder", "export-encoder")
+    for command in commands:
         status, shown, _ = call(command, "--help")
         assert status == 0
         assert any("\u3041" <= char <= "\u9fff" for char in shown)
+    listed = call("--help")[1]
+    assert all(f"  {command} " in listed for command in commands)
+
+
+def test_help_tells_how_each_stage_is_switched(call):
+    match, build = (call(command, "--help")[1] for command in ("match", "build"))
+    for option in ("--reader", "--no-reader", "--bridge", "--no-bridge"):
+        assert f"  {option} " in match
+        assert (f"  {option} " in build) == (option == "--bridge")
+    for told in (match, build):
+        assert "bundled-plain" in told
+        assert ".safetensors" in told
 
 
 # Reader and bridge, on and off
