@@ -10,6 +10,7 @@ import pytest
 
 from matcher.embed import load_encoder, packed
 from matcher.embed.bundled import BundledEncoder
+from matcher.embed.deltas import DOWN, UP, Deltas, save
 from matcher.embed.export import export_encoder
 from matcher.embed.packed import PackedModel, packed_path
 from matcher.embed.tokenizer import build_tokenizer
@@ -55,10 +56,75 @@ def encoder():
     return BundledEncoder(threads=1)
 
 
+@pytest.fixture(scope="module")
+def deltas_file(tmp_path_factory):
+    """Deltas of a few layers, large enough to be seen."""
+    draw = np.random.default_rng(3)
+    model = PackedModel(packed_path())
+    arrays = {}
+    for name in ("l0.q", "l2.fi", "l5.v", "l7.ao", "l9.k", "l11.fo"):
+        size = len(model.tensor(f"{name}.b"))
+        inside = len(model.tensor(f"{name}.w")) // size
+        arrays[name + DOWN] = draw.normal(0, 0.1, (4, inside))
+        arrays[name + UP] = draw.normal(0, 0.1, (size, 4))
+    path = tmp_path_factory.mktemp("deltas") / "adapted.safetensors"
+    save(path, arrays, {"base": model.digest(), "kind": "encoder"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def deltas(deltas_file):
+    return Deltas.load(deltas_file)
+
+
+@pytest.fixture(scope="module")
+def adapted(deltas):
+    return BundledEncoder(threads=1, deltas=deltas)
+
+
 def test_bundled_is_what_load_encoder_gives_by_default():
     encoder = load_encoder(threads=1)
     assert isinstance(encoder, BundledEncoder)
     assert encoder.dim == 384
+    assert "deltas=" in encoder.id
+
+
+def test_plain_is_without_deltas(encoder):
+    assert load_encoder("bundled-plain", threads=1).id == encoder.id
+    assert "deltas" not in encoder.id
+
+
+def test_deltas_change_the_id_and_the_vectors(encoder, adapted, deltas, texts):
+    assert adapted.id != encoder.id
+    assert f"deltas={deltas.digest[:12]}" in adapted.id
+    some = texts[20:40]
+    for name in ("encode_queries", "encode_documents"):
+        cosines = (getattr(encoder, name)(some) * getattr(adapted, name)(some)).sum(axis=1)
+        assert cosines.max() < 0.9999
+
+
+def test_file_of_deltas_is_an_encoder(adapted, deltas_file, texts):
+    loaded = load_encoder(str(deltas_file), threads=2)
+    assert loaded.id == adapted.id
+    assert np.array_equal(loaded.encode_queries(texts[:30]), adapted.encode_queries(texts[:30]))
+
+
+def test_with_deltas_too_the_batch_does_not_change_a_bit(adapted, texts):
+    some = texts[:30]
+    alone = np.concatenate([adapted.encode_documents([text]) for text in some])
+    assert np.array_equal(adapted.encode_documents(some), alone)
+
+
+def test_zero_deltas_give_the_same_vectors_under_another_id(encoder, deltas, texts):
+    nothing = {name: np.zeros_like(array) for name, array in deltas.arrays().items()}
+    zero = BundledEncoder(threads=1, deltas=Deltas(nothing, deltas.told, "0" * 64))
+    assert zero.id != encoder.id
+    assert np.array_equal(zero.encode_queries(texts[:20]), encoder.encode_queries(texts[:20]))
+
+
+def test_deltas_of_other_weights_are_refused(deltas):
+    with pytest.raises(MatcherError, match="別の版"):
+        BundledEncoder(threads=1, deltas=Deltas(deltas.arrays(), {"kind": "encoder"}, ""))
 
 
 def test_vectors_are_float32_of_length_one(encoder, texts):
@@ -229,6 +295,45 @@ def test_export_agrees_with_the_bundled_encoder(encoder, exported, texts):
             assert (
                 encoder._tokenise(prompt, text).tolist() == model.tokenizer(prompt + text).input_ids
             )
+
+
+@pytest.mark.filterwarnings(*THIRD_PARTY)
+def test_export_with_deltas_agrees_with_the_adapted_encoder(
+    deltas, exported, texts, tmp_path_factory
+):
+    import torch
+    from safetensors.numpy import load_file
+    from sentence_transformers import SentenceTransformer
+
+    folder = export_encoder(tmp_path_factory.mktemp("export") / "adapted", deltas)
+    plain, merged = (load_file(one / "model.safetensors") for one in (exported, folder))
+    changed = {name for name in plain if not np.array_equal(plain[name], merged[name])}
+    assert changed == {
+        f"encoder.layer.{layer}.{long}.weight"
+        for layer, long in (
+            (0, "attention.self.query"),
+            (2, "intermediate.dense"),
+            (5, "attention.self.value"),
+            (7, "attention.output.dense"),
+            (9, "attention.self.key"),
+            (11, "output.dense"),
+        )
+    }
+    change = merged["encoder.layer.11.output.dense.weight"]
+    change = change - plain["encoder.layer.11.output.dense.weight"]
+    expected = deltas.array(f"l11.fo{UP}") @ deltas.array(f"l11.fo{DOWN}")
+    np.testing.assert_allclose(change, expected, atol=1e-5)
+
+    torch.set_num_threads(1)
+    model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    ours = BundledEncoder(threads=1, precision="f32", deltas=deltas)
+    some = [text for text in texts[:60] if text != "\ud83d"]
+    for mine, theirs in (
+        (ours.encode_queries, model.encode_query),
+        (ours.encode_documents, model.encode_document),
+    ):
+        found = (mine(some) * theirs(some, show_progress_bar=False)).sum(axis=1)
+        assert found.min() >= 0.9999
 
 
 def test_precision_is_one_of_two_and_for_the_bundled_encoder_alone():

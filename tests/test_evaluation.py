@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from examples import COMPANIES, ISSUES, FakeEncoder, write_table
+from examples import COMPANIES, ISSUES, LINES, FakeEncoder, write_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -173,9 +173,10 @@ def test_run_and_judgements_may_be_files(tmp_path):
 
 def test_run_may_be_shortlists(tmp_path):
     encoder = FakeEncoder()
-    catalog = Catalog.build(read_companies(write_table(tmp_path / "c.csv", COMPANIES)), encoder)
+    companies = read_companies(write_table(tmp_path / "c.csv", COMPANIES))
+    catalog = Catalog.build(companies, encoder, lines=LINES)
     issues = read_issues(write_table(tmp_path / "i.csv", ISSUES))
-    shortlists = Matcher(catalog, encoder).match(issues)
+    shortlists = Matcher(catalog, encoder, reader=None).match(issues)
     qrels = {"i-1": {"c-02": 3}, "i-6": {"c-01": 2}}
     found = evaluate(shortlists, qrels)
     assert found == evaluate(iter(shortlists), qrels)
