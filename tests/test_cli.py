@@ -720,7 +720,7 @@ def test_every_command_without_a_network_writes_nothing_but_its_outputs(tmp_path
         (work / target).write_text("\n".join(lines), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_NETWORK, str(data_folder())],
-        cwd=work, capture_output=True, text=True, encoding="utf-8", timeout=300,
+        cwd=work, capture_output=True, text=True, encoding="utf-8", timeout=900,
         env={"HOME": str(home), "PATH": os.environ["PATH"], "TMPDIR": str(scratch),
              "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
