@@ -1,0 +1,221 @@
+"""The published cases ranked before and after a change, and what the change does to them.
+
+Everything is encoded and read once, however often it is ranked.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.catalog import Catalog
+from matcher.codes import data_folder
+from matcher.corpus import read_companies, read_issues, read_qrels
+from matcher.embed import load_encoder, load_reader
+from matcher.evaluation import Estimate, evaluate
+from matcher.pipeline import Matcher
+from matcher.types import (
+    Advance,
+    Company,
+    Encoder,
+    Entry,
+    Issue,
+    Qrels,
+    Reader,
+    Scores,
+    Shortlist,
+    Vectors,
+)
+
+LEAD = "nDCG@10"
+PLACES = 10
+PARTNER = 3  # the grade of those that the source reports
+
+Lists = Mapping[str, Sequence[Entry]]  # for each issue every company that its rules let through
+
+
+class RememberingEncoder:
+    """An encoder that encodes no text twice."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.id, self.dim, self.pieces = encoder.id, encoder.dim, encoder.pieces
+        self._queries: dict[str, NDArray[np.float32]] = {}
+        self._documents: dict[str, NDArray[np.float32]] = {}
+        self._encoder = encoder
+
+    def encode_queries(self, texts: Sequence[str], *, advance: Advance | None = None) -> Vectors:
+        """As the other gives them."""
+        return self._recall(texts, self._queries, self._encoder.encode_queries)
+
+    def encode_documents(self, texts: Sequence[str], *, advance: Advance | None = None) -> Vectors:
+        """As the other gives them."""
+        return self._recall(texts, self._documents, self._encoder.encode_documents)
+
+    def _recall(
+        self,
+        texts: Sequence[str],
+        known: dict[str, NDArray[np.float32]],
+        encode: Callable[[Sequence[str]], Vectors],
+    ) -> Vectors:
+        fresh = sorted(set(texts) - known.keys())
+        known |= zip(fresh, encode(fresh), strict=True)
+        return np.array([known[one] for one in texts], np.float32).reshape(-1, self.dim)
+
+
+class RememberingReader:
+    """A reader that reads no pair twice."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.id, self._reader = reader.id, reader
+        self._known: dict[tuple[str, str], float] = {}
+
+    def read(self, pairs: Sequence[tuple[str, str]], *, advance: Advance | None = None) -> Scores:
+        """As the other reads them."""
+        fresh = sorted(set(pairs) - self._known.keys())
+        self._known |= zip(fresh, self._reader.read(fresh).tolist(), strict=True)
+        return np.array([self._known[pair] for pair in pairs])
+
+
+class Ranking(Matcher):
+    """The product without its quotations: they change no place and cost more than the ranking."""
+
+    def _explained(self, drafts: Sequence[Any]) -> list[Shortlist]:
+        companies = self.catalog.companies
+        return [
+            draft.shortlist(
+                [
+                    Entry(
+                        rank=at + 1,
+                        company=companies[place.row],
+                        score=place.score,
+                        parts=place.parts,
+                        shared_sdgs=frozenset(),
+                        region_reason="",
+                        evidence=(),
+                    )
+                    for at, place in enumerate(draft.places)
+                ]
+            )
+            for draft in drafts
+        ]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cases:
+    """Issues and companies with their judgements, and what ranks them."""
+
+    issues: Sequence[Issue]
+    companies: Sequence[Company]
+    qrels: Qrels
+    encoder: Encoder
+    reader: Reader | None
+
+    @cached_property
+    def matcher(self) -> Ranking:
+        """Over the companies as they are."""
+        return self.over(self.companies)
+
+    @cached_property
+    def clean(self) -> Lists:
+        """The lists of the issues as they are."""
+        return lists(self.matcher, self.issues)
+
+    def over(self, companies: Iterable[Company], former: Catalog | None = None) -> Ranking:
+        """Ranks other companies."""
+        lines = former.bridge.lines if former else None
+        catalog = Catalog.build(companies, self.encoder, lines=lines, former=former)
+        return Ranking(catalog, self.encoder, reader=self.reader)
+
+    def strangers(self, issue: Issue) -> list[Company]:
+        """Who is listed for an issue and not judged for it, best first; anybody if none is."""
+        judged = self.qrels.get(issue.issue_id, {})
+        listed = [entry.company for entry in self.clean[issue.issue_id]] or self.companies
+        return [company for company in listed if company.company_id not in judged]
+
+
+def lists(matcher: Matcher, issues: Sequence[Issue]) -> Lists:
+    """Every company in its order."""
+    found = matcher.match(issues, top=len(matcher.catalog.companies))
+    return {one.issue.issue_id: one.entries for one in found}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """Of one change."""
+
+    before: float
+    after: float
+    difference: Estimate
+    empty: int  # issues without any candidates
+    watched: Mapping[str, float] | None = None  # where those stand that try something
+    watched_before: Mapping[str, float] | None = None
+
+
+def effect(
+    clean: Lists, changed: Lists, qrels: Qrels, watched: Mapping[str, set[str]] | None = None
+) -> Effect:
+    """What became of the lists; `watched` are companies of an issue."""
+    runs = [_run(found) for found in (changed, clean)]
+    found = evaluate(runs[0], qrels, measures=[LEAD], against=runs[1])
+    gap = found.against[LEAD].difference
+    after = found.means[LEAD].mean
+    return Effect(
+        before=after - gap.mean,
+        after=after,
+        difference=gap,
+        empty=sum(not entries for entries in changed.values()),
+        watched=standing(changed, watched) if watched else None,
+        watched_before=standing(clean, watched) if watched else None,
+    )
+
+
+def _run(found: Lists) -> dict[str, dict[str, float]]:
+    """The first ten; an organisation counts where its first registration stands."""
+    run: dict[str, dict[str, float]] = {}
+    for issue, entries in found.items():
+        places: dict[str, float] = {}
+        for at, entry in enumerate(entries[:PLACES]):
+            known = entry.company.company_id.split("-again-")[0]
+            later = f"{entry.company.company_id} once more"  # a place taken, and nobody new
+            places[later if known in places else known] = float(PLACES - at)
+        run[issue] = places
+    return run
+
+
+def standing(found: Lists, watched: Mapping[str, set[str]]) -> dict[str, float] | None:
+    """The mean place of the watched, how many stand in the first 3 and 10, per issue; or None."""
+    places = {
+        issue: [
+            at for at, e in enumerate(found[issue], start=1) if e.company.company_id in companies
+        ]
+        for issue, companies in watched.items()
+    }
+    every = [place for some in places.values() for place in some]
+    if not every:
+        return None
+    return {
+        "mean place": round(float(np.mean(every)), 1),
+        "issues with one first": round(float(np.mean([1 in some for some in places.values()])), 3),
+        "of them in first 3": round(float(np.mean([place <= 3 for place in every])), 3),
+        "of them in first 10": round(float(np.mean([place <= PLACES for place in every])), 3),
+        "places of ten": round(sum(place <= PLACES for place in every) / len(places), 2),
+    }
+
+
+def load_cases(with_reader: bool, most: int | None = None) -> Cases:
+    """The cases that ship."""
+    issues, companies, qrels = (
+        data_folder() / name for name in ("issues.csv", "companies.csv", "qrels.tsv")
+    )
+    asked = read_issues(issues).records[:most]
+    wanted = {issue.issue_id for issue in asked}
+    return Cases(
+        issues=asked,
+        companies=read_companies(companies).records,
+        qrels={issue: found for issue, found in read_qrels(qrels).items() if issue in wanted},
+        encoder=RememberingEncoder(load_encoder()),
+        reader=RememberingReader(load_reader()) if with_reader else None,
+    )
