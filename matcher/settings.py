@@ -20,8 +20,8 @@ class Settings:
     dense_weight: float = 0.65  # meaning: centred cosine of the encoder
     words_weight: float = 0.175  # BM25 over content words
     bigrams_weight: float = 0.175  # BM25 over character bigrams: catches what the dictionary splits
-    bridge_weight: float = 0.2  # BM25 over the words of solutions that the bridge leads to
-    reader_weight: float = 2.0  # the most that the reader can add
+    bridge_weight: float = 0.15  # BM25 over the words of solutions that the bridge leads to
+    reader_weight: float = 10.0  # the most that the reader can add
     read: int = 20  # companies that the reader reads for an issue; 0 = none
     sdgs_weight: float = 0.1  # the most that shared goals can add
     region_weight: float = 0.05  # the most that a near head office can add
