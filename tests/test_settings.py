@@ -82,7 +82,7 @@ def test_value_that_cannot_be_is_said_with_its_name(toml, name, value):
     assert f"「{name}」" in complaint(toml(f"{name} = {value}"))
 
 
-@pytest.mark.parametrize("name", ["spans", "fair_words"])
+@pytest.mark.parametrize("name", ["spans", "fair_words", "read"])
 def test_whole_numbers_stay_whole(toml, name):
     assert f"「{name}」" in complaint(toml(f"{name} = 2.0"))
     assert "整数" in complaint(toml(f"{name} = 2.5"))
