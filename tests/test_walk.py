@@ -1,4 +1,4 @@
-"""The walk from tables to shortlists, end to end, with the encoder that ships."""
+"""The walk from tables to shortlists, end to end, with the encoder and the reader that ship."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from examples import COMPANIES, ISSUES, FakeEncoder, changed, write_table
+from examples import COMPANIES, ISSUES, LINES, FakeEncoder, FakeReader, changed, write_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,12 +28,12 @@ from matcher.settings import Settings
 from matcher.shortlists import to_lines
 from matcher.types import Company, Issue, Reading, RegionRule, SdgRule
 
-PARTS = {"dense", "words", "bigrams", "sdgs", "region"}
+PARTS = {"dense", "words", "bigrams", "bridge", "reader", "sdgs", "region"}
 
 
 @pytest.fixture(scope="module")
-def shipped(shipped_catalog, bundled):
-    return Matcher(shipped_catalog, bundled)
+def shipped(shipped_catalog, bundled, bundled_reader):
+    return Matcher(shipped_catalog, bundled, reader=bundled_reader)
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +48,13 @@ def served(shipped, shipped_issues):
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory, bundled):
+def small(tmp_path_factory, bundled, bundled_reader):
     """The small tables: issues and a matcher over the companies."""
     folder = tmp_path_factory.mktemp("small")
     companies = read_companies(write_table(folder / "companies.csv", COMPANIES))
     issues = read_issues(write_table(folder / "issues.csv", ISSUES))
-    return issues, Matcher(Catalog.build(companies, bundled), bundled)
+    catalog = Catalog.build(companies, bundled, lines=LINES)
+    return issues, Matcher(catalog, bundled, reader=bundled_reader)
 
 
 def scores(shortlists):
@@ -65,7 +66,14 @@ def scores(shortlists):
 
 
 def catalog_of(folder, rows, encoder):
-    return Catalog.build(read_companies(write_table(folder / "c.csv", rows)), encoder)
+    companies = read_companies(write_table(folder / "c.csv", rows))
+    return Catalog.build(companies, encoder, lines=LINES)
+
+
+def quick(folder, rows=COMPANIES, **fields):
+    """A matcher with the quick encoder and the quick reader."""
+    encoder = FakeEncoder()
+    return Matcher(catalog_of(folder, rows, encoder), encoder, reader=FakeReader(), **fields)
 
 
 # Every entry of every list
@@ -79,6 +87,7 @@ def test_parts_add_up_to_the_score(everyone):
             assert entry.score == round(entry.score, 6)
             assert 0 <= entry.parts["sdgs"] <= 0.1
             assert 0 <= entry.parts["region"] <= 0.05
+            assert 0 <= entry.parts["reader"] <= Settings().reader_weight
 
 
 def test_ranks_count_from_one_and_scores_never_rise(everyone):
@@ -105,12 +114,12 @@ def test_every_span_of_evidence_is_a_quotation_of_both_sides(served, small):
     assert seen > 1000
 
 
-def test_spans_are_quoted_as_written_whatever_the_width(tmp_path, fake):
+def test_spans_are_quoted_as_written_whatever_the_width(tmp_path):
     issue = Issue(
         issue_id="i", title="ﾌﾞﾛｯｸﾁｪｰﾝと㈱の\u3000ＡＩ活用", description="イノシシ①の\n被害。"
     )
     rows = changed(COMPANIES, 0, 事業内容="ブロックチェーンとAIで、ｲﾉｼｼの被害を\u3000減らす。")
-    found = Matcher(catalog_of(tmp_path, rows, fake), fake).match([issue], region_rule="any")
+    found = quick(tmp_path, rows).match([issue], region_rule="any")
     evidence = found[0].entries[0].evidence
     assert evidence
     for one in evidence:
@@ -249,35 +258,33 @@ def test_first_places_of_a_larger_k_are_the_smaller_k(shipped, shipped_issues, s
         assert fewer == cut
 
 
-def test_all_goals_ticked_gain_nothing_beside_the_goals_that_fit(tmp_path, fake):
+def test_all_goals_ticked_gain_nothing_beside_the_goals_that_fit(tmp_path):
     rows = [
         dict(COMPANIES[0]) | {"企業ID": "fit", "SDGs": "2、15"},
         dict(COMPANIES[0]) | {"企業ID": "all", "SDGs": "、".join(map(str, range(1, 18)))},
     ]
     issues = read_issues(write_table(tmp_path / "i.csv", ISSUES[:1]))
-    found = Matcher(catalog_of(tmp_path, rows, fake), fake).match(issues)[0]
+    found = quick(tmp_path, rows).match(issues)[0]
     assert [e.company.company_id for e in found.entries] == ["fit", "all"]
     assert [e.parts["sdgs"] for e in found.entries] == [0.1, 0]
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(st.permutations(COMPANIES), st.permutations(ISSUES))
 def test_neither_row_order_changes_a_list(tmp_path_factory, companies, issues):
-    encoder = FakeEncoder()
     folder = tmp_path_factory.mktemp("permuted")
 
     def lines(companies, issues):
         found = read_issues(write_table(folder / "i.csv", issues))
-        return to_lines(
-            Matcher(catalog_of(folder, companies, encoder), encoder).match(found, region_rule="any")
-        )
+        few = Settings(read=3)  # so that the edge of what is read runs through the companies
+        return to_lines(quick(folder, companies, settings=few).match(found, region_rule="any"))
 
     assert lines(companies, issues) == lines(COMPANIES, ISSUES)
 
 
-def test_equal_companies_are_ordered_by_lot_and_not_by_id(tmp_path, fake):
+def test_equal_companies_are_ordered_by_lot_and_not_by_id(tmp_path):
     rows = [dict(COMPANIES[0]) | {"企業ID": f"c-{number:02}"} for number in range(30)]
-    matching = Matcher(catalog_of(tmp_path, rows, fake), fake)
+    matching = quick(tmp_path, rows)
     issues = [
         Issue(issue_id=f"i{n}", title="イノシシ", description="野生動物の見回り", prefecture="28")
         for n in range(3)
@@ -289,9 +296,11 @@ def test_equal_companies_are_ordered_by_lot_and_not_by_id(tmp_path, fake):
     assert first == [order[:7] for order in orders]
 
 
-def test_opened_catalog_gives_the_same_lists(shipped, shipped_issues, served, bundled, tmp_path):
+def test_opened_catalog_gives_the_same_lists(
+    shipped, shipped_issues, served, bundled, bundled_reader, tmp_path
+):
     shipped.catalog.save(tmp_path / "catalog")
-    again = Matcher(Catalog.open(tmp_path / "catalog"), bundled)
+    again = Matcher(Catalog.open(tmp_path / "catalog"), bundled, reader=bundled_reader)
     assert to_lines(again.match(shipped_issues, top=20)) == to_lines(served)
 
 
@@ -306,7 +315,17 @@ def run_of(tmp_path_factory):
         folder = tmp_path_factory.mktemp("run")
         issues = write_table(folder / "issues.csv", ISSUES)
         table = write_table(folder / "companies.csv", companies)
-        match_tables(issues, table, folder / "out", Options(**options), lambda *_: lambda _: None)
+        # A short bridge: a thousand lines would be encoded anew in each run.
+        lines = [
+            {
+                "分野": one.field,
+                "困りごと": "、".join(one.problem),
+                "解決策": "、".join(one.solution),
+            }
+            for one in LINES
+        ]
+        told = Options(bridge=write_table(folder / "bridge.csv", lines), **options)
+        match_tables(issues, table, folder / "out", told, lambda *_: lambda _: None)
         return {name: (folder / "out" / name).read_bytes() for name in FILES}
 
     return run
@@ -362,9 +381,9 @@ def test_status_does_not_depend_on_k(shipped, shipped_issues):
 
 
 @pytest.mark.parametrize("size", [0, 1, 2])
-def test_small_catalogs_work(tmp_path, bundled, size):
+def test_small_catalogs_work(tmp_path, bundled, bundled_reader, size):
     rows = COMPANIES[:size] or [dict(COMPANIES[0]) | {"企業名": ""}]
-    matching = Matcher(catalog_of(tmp_path, rows, bundled), bundled)
+    matching = Matcher(catalog_of(tmp_path, rows, bundled), bundled, reader=bundled_reader)
     issues = read_issues(write_table(tmp_path / "i.csv", ISSUES))
     for rule in get_args(RegionRule):
         for shortlist in matching.match(issues, region_rule=rule):
@@ -404,8 +423,7 @@ def test_any_text_gives_a_list_that_keeps_every_promise(quick_matcher, title, de
 
 @pytest.fixture(scope="module")
 def quick_matcher(tmp_path_factory):
-    encoder = FakeEncoder()
-    return Matcher(catalog_of(tmp_path_factory.mktemp("quick"), COMPANIES, encoder), encoder)
+    return quick(tmp_path_factory.mktemp("quick"))
 
 
 def test_very_long_issue_is_read_to_its_end(quick_matcher):
@@ -413,7 +431,7 @@ def test_very_long_issue_is_read_to_its_end(quick_matcher):
     issue = Issue(
         issue_id="i", title="長い", description=f"{filler}イノシシの野生動物。", prefecture="28"
     )
-    lenient = Matcher(quick_matcher.catalog, FakeEncoder(), Settings(near_cosine=0))
+    lenient = Matcher(quick_matcher.catalog, FakeEncoder(), Settings(near_cosine=0), reader=None)
     entries = lenient.match([issue], top=12, region_rule="any")[0].entries
     best = max(entries, key=lambda entry: entry.parts["words"])
     assert best.company.company_id in ("c-01", "c-02")  # the two that speak of animals
@@ -438,9 +456,10 @@ def test_catalog_encoder_and_settings_must_belong_together(quick_matcher):
 # The notebook's five lines
 
 
-def test_five_lines_do_the_main_job(monkeypatch, bundled):
+def test_five_lines_do_the_main_job(monkeypatch, bundled, bundled_reader):
     monkeypatch.chdir(data_folder())
     monkeypatch.setattr(matcher, "load_encoder", lambda: bundled, raising=False)
+    monkeypatch.setattr("matcher.pipeline.load_reader", lambda *_: bundled_reader)
     lines = [line for line in matcher.__doc__.splitlines() if line.startswith("    ")]
     assert len(lines) == 5
     said = []
