@@ -208,7 +208,7 @@ def test_line_holds_every_key_of_the_interface():
         "score": 3.41,
         "band": None,
         "parts": {"dense": 2.02, "words": 0.71, "bigrams": 0.6, "sdgs": 0.05, "region": 0.03},
-        "sdgs": {"shared": [11], "inferred": True},
+        "sdgs": {"shared": [11], "inferred": True, "quotes": {}},
         "region": {"rule": "serves", "reason": "全国対応"},
         "evidence": [{"issue_span": "空き家", "company_span": "空き家の", "kind": "term"}],
     }
