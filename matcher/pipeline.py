@@ -91,7 +91,7 @@ class Matcher:
                     self._part(self.catalog.facets.nearness(constraint, allowed.rows)),
                 ]
                 fused = fusion.total(parts)
-                status = self._status(queries[at], hits[0].at(allowed.rows))
+                status = self._status(queries[at], allowed.rows, hits[0], reading)
                 k = top if status == "ranked" else 0
                 places = ranker.first(fused, parts, k, issues[at].issue_id, self.catalog.companies)
                 drafts.append(_Draft(issues[at], vectors[at], constraint, allowed, status, places))
@@ -164,13 +164,17 @@ class Matcher:
         weight: float = getattr(self.settings, f"{hits.source}_weight")
         return features.weigh(features.standardise(hits), weight)
 
-    def _status(self, query: str, dense: Hits) -> Status:
-        """Whether there is anything to go on, in the issue and in the allowed companies."""
+    def _status(self, query: str, rows: Rows, dense: Hits, reading: Sequence[Hits]) -> Status:
+        """Whether there is anything to go on, in the issue and in the companies of these rows."""
         words = text.lemmas(query)
         if not words:
             return "unclear"
-        shared = self.catalog.words.shared(words)[dense.rows]
-        found = ranker.has_evidence(dense, len(set(words)), shared, self.settings)
+        near = dense.at(rows)
+        shared = self.catalog.words.shared(words)[near.rows]
+        best: float | None = None
+        if reading and bands.READER in self._loaded_reader().id:  # others have their own scale
+            best = float(reading[0].at(rows).scores.max(initial=0.0))
+        found = ranker.has_evidence(near, len(set(words)), shared, self.settings, best)
         return "ranked" if found else "no_candidate"
 
     def _explained(self, drafts: Sequence["_Draft"]) -> list[Shortlist]:

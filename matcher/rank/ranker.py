@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.rank import features
 from matcher.settings import Settings
 from matcher.types import Company, Hits, Rows
 
@@ -45,17 +46,27 @@ def first(
 
 
 def has_evidence(
-    dense: Hits, words: int, shared_words: NDArray[np.int64], settings: Settings
+    dense: Hits,
+    words: int,
+    shared_words: NDArray[np.int64],
+    settings: Settings,
+    conviction: float | None = None,
 ) -> bool:
     """Whether some allowed company has something in common with the issue, in absolute terms.
 
     Either the meaning is near by itself, or it is fairly near and some content words are shared;
     `words` counts the different ones of the issue, `shared_words` those that each row of `dense`
-    shares. A z-score cannot tell: among a hundred strangers one always stands out.
+    shares. The reader's highest conviction, where there is one, may be enough by itself, and may
+    be too low for all the rest. A z-score cannot tell: among a hundred strangers one always stands
+    out.
     """
     enough = settings.fair_words if words >= _THIN else min(1, settings.fair_words)
     fair = (dense.scores >= settings.fair_cosine) & (shared_words >= enough)
-    return bool((fair | (dense.scores >= settings.near_cosine)).any())
+    found = bool((fair | (dense.scores >= settings.near_cosine)).any())
+    if conviction is None:
+        return found
+    least, most = features.conviction(np.array([settings.fair_likely, settings.near_likely]))
+    return bool(conviction >= most or (found and conviction >= least))
 
 
 def _shares(part: Hits, rows: Rows) -> list[float]:
