@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -71,3 +74,12 @@ def test_bands_were_fitted_with_the_models_that_ship():
     for told, name in ((bands.ENCODER, "encoder"), (bands.READER, "reader")):
         shipped = Deltas.load(data_folder() / f"{name}.safetensors")
         assert told == f"deltas={shipped.digest[:12]}"
+
+
+def test_scales_are_those_that_were_fitted():
+    results = Path(__file__).parents[1] / "benchmarks" / "results" / "fit_weights.json"
+    fitted = json.loads(results.read_text(encoding="utf-8"))
+    for name, (slope, shift) in (("read", bands.READ), ("unread", bands.UNREAD)):
+        found = fitted[name]["settings"]
+        assert slope == pytest.approx(found["slope"], abs=1e-4)
+        assert shift == pytest.approx(found["shift"], abs=1e-4)
