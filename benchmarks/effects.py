@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher import text
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
 from matcher.corpus import read_companies, read_issues, read_qrels
@@ -128,6 +129,11 @@ class Cases:
         lines = former.bridge.lines if former else None
         catalog = Catalog.build(companies, self.encoder, lines=lines, former=former)
         return Ranking(catalog, self.encoder, reader=self.reader)
+
+    def centred(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of the asking side, as the product compares them."""
+        vectors = self.encoder.encode_queries([text.normalise(one) for one in texts])
+        return self.matcher.catalog.centring.queries(vectors)
 
     def strangers(self, issue: Issue) -> list[Company]:
         """Who is listed for an issue and not judged for it, best first; anybody if none is."""

@@ -192,7 +192,13 @@ def show(name: str, runs: Mapping[str, Run], qrels: Qrels) -> dict[str, object]:
         lead = evaluation.against[_LEAD].difference if evaluation.against else None
         gain = f"{lead.mean:+.3f} [{lead.low:+.3f}, {lead.high:+.3f}]" if lead else ""
         print(f"  {system:<16}" + "  ".join(cells) + f"  {gain}", flush=True)
-    return {system: asdict(evaluation) for system, evaluation in found.items()}
+    return {
+        system: {
+            "means": {name: asdict(mean) for name, mean in evaluation.means.items()},
+            "against": {name: asdict(gap) for name, gap in evaluation.against.items()},
+        }
+        for system, evaluation in found.items()
+    }
 
 
 def _bigrams(source: str) -> set[str]:

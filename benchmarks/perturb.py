@@ -71,6 +71,12 @@ _MEANS = (
     "動画の制作とSNSでの広報", "海藻や魚の陸上養殖", "古民家の宿泊施設への改修",
 )  # fmt: skip
 
+# How a text rules something out.
+_REFUSALS = (
+    "は求めていない。", "の提案は不要である。", "は想定していません。", "を行う考えはない。",
+    "については今回は対象外とする。", "ではない方法を探している。",
+)  # fmt: skip
+
 # Another word of the same reading, as a conversion that nobody looked at leaves it.
 _HOMOPHONES = dict(
     pair.split("→")
@@ -151,8 +157,9 @@ def negated(issue: Issue) -> Issue:
     """With a sentence that rules out means of which the issue says nothing."""
     asked = set(text.lemmas(text.normalise(text.issue_text(issue))))
     strange = [means for means in _MEANS if not asked & set(text.lemmas(means))] or list(_MEANS)
-    means = draw("negated", issue.issue_id).choice(strange)
-    return replace(issue, description=f"{issue.description}なお、{means}は求めていない。")
+    chance = draw("negated", issue.issue_id)
+    ruled_out = f"なお、{chance.choice(strange)}{chance.choice(_REFUSALS)}"
+    return replace(issue, description=issue.description + ruled_out)
 
 
 def not_like(issue: Issue, company: Company) -> Issue:

@@ -10,14 +10,17 @@ Run it: `python benchmarks/robustness.py [--no-reader] [--issues N]`.
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 
 import perturb
 from conditions import conditions, save
 from effects import PARTNER, Cases, Effect, effect, lists, load_cases
-from guards import GUARDS, guarded, without_lists
+from guards import GUARDS, guarded, matter, without_lists
 
 from matcher import text
 from matcher.types import Company, Entry, Issue
+
+_OPEN, _GUARDED = "open", "guarded"
 
 Attack = Callable[[Cases, Issue], tuple[list[Company], set[str]]]  # all companies, who to watch
 
@@ -119,7 +122,7 @@ def added(cases: Cases, profiles: Sequence[str], name: str) -> tuple[list[Compan
 
 def try_attack(cases: Cases, attack: Attack) -> dict[str, Effect]:
     """What an attack does without guards, and with all of them."""
-    found: dict[str, dict[str, Sequence[Entry]]] = {"without": {}, "guarded": {}}
+    found: dict[str, dict[str, Sequence[Entry]]] = {_OPEN: {}, _GUARDED: {}}
     watched: dict[str, set[str]] = {}
     for issue in cases.issues:
         name = issue.issue_id
@@ -130,27 +133,20 @@ def try_attack(cases: Cases, attack: Attack) -> dict[str, Effect]:
             shut_lists = lists(cases.over(plain, cases.matcher.catalog), [issue])
         else:
             shut_lists = open_lists
-        found["without"][name] = open_lists[name]
-        found["guarded"][name] = guarded(issue, shut_lists[name], GUARDS)
+        found[_OPEN][name] = open_lists[name]
+        found[_GUARDED][name] = guarded(issue, shut_lists[name], GUARDS)
     return {
         guards: effect(cases.clean, changed, cases.qrels, watched)
         for guards, changed in found.items()
     }
 
 
-def issue_effects(cases: Cases) -> dict[str, Effect]:
-    """What every change of the issues does."""
-    found = {}
-    for name, change in perturb.changes().items():
-        changed = lists(cases.matcher, [change(issue) for issue in cases.issues])
-        found[name] = effect(cases.clean, changed, cases.qrels)
-    return found | {
-        "means of a company ruled out": ruled_out(cases),
-        "two in one": two_in_one(cases),
-    }
+def try_change(cases: Cases, change: perturb.Change) -> dict[str, Effect]:
+    """What a change of every issue does, without guards and with those of issues."""
+    return _asked(cases, [change(issue) for issue in cases.issues])
 
 
-def ruled_out(cases: Cases) -> Effect:
+def ruled_out(cases: Cases) -> dict[str, Effect]:
     """A sentence says that what some stranger does is not wanted; the stranger is watched."""
     changed, watched = [], {}
     for issue in cases.issues:
@@ -158,13 +154,24 @@ def ruled_out(cases: Cases) -> Effect:
         company = perturb.draw("ruled out", issue.issue_id).choice(strangers)
         changed.append(perturb.not_like(issue, company))
         watched[issue.issue_id] = {company.company_id}
-    return effect(cases.clean, lists(cases.matcher, changed), cases.qrels, watched)
+    return _asked(cases, changed, watched)
 
 
-def two_in_one(cases: Cases) -> Effect:
+def _asked(
+    cases: Cases, changed: Sequence[Issue], watched: Mapping[str, set[str]] | None = None
+) -> dict[str, Effect]:
+    shut = [matter(issue, cases.centred) for issue in changed]
+    return {
+        guards: effect(cases.clean, lists(cases.matcher, some), cases.qrels, watched)
+        for guards, some in ((_OPEN, changed), (_GUARDED, shut))
+    }
+
+
+def two_in_one(cases: Cases) -> dict[str, Effect]:
     """Two issues joined, against the two lists of the issues asked by themselves, in turn."""
     pairs = [(one, _other(cases, one)) for one in cases.issues]
-    together = lists(cases.matcher, [perturb.joined(one, other) for one, other in pairs])
+    joined = [perturb.joined(one, other) for one, other in pairs]
+    shut = [matter(issue, cases.centred) for issue in joined]
     asked = [
         replace(other, issue_id=one.issue_id, prefecture=one.prefecture) for one, other in pairs
     ]
@@ -175,12 +182,15 @@ def two_in_one(cases: Cases) -> Effect:
         eligible = {entry.company.company_id for entry in first}
         grades = [cases.qrels.get(issue.issue_id, {}) for issue in (one, other)]
         qrels[name] = {
-            who: max(each.get(who, 0) for each in grades) for who in grades[0].keys() | grades[1]
+            who: max(each.get(who, 0) for each in grades)
+            for who in (grades[0].keys() | grades[1]) & eligible
         }
-        qrels[name] = {who: grade for who, grade in qrels[name].items() if who in eligible}
         turns = [entry for pair in zip(first, others[name], strict=False) for entry in pair]
         apart[name] = list({entry.company.company_id: entry for entry in turns}.values())
-    return effect(apart, together, qrels)
+    return {
+        guards: effect(apart, lists(cases.matcher, some), qrels)
+        for guards, some in ((_OPEN, joined), (_GUARDED, shut))
+    }
 
 
 def _other(cases: Cases, issue: Issue) -> Issue:
@@ -191,15 +201,18 @@ def _other(cases: Cases, issue: Issue) -> Issue:
 def guard_costs(cases: Cases) -> dict[str, Effect]:
     """What each guard changes where nobody tries anything."""
     plain = [without_lists(company) for company in cases.companies]
-    shut = lists(cases.over(plain, cases.matcher.catalog), cases.issues)
-    found = {"lists": effect(cases.clean, shut, cases.qrels)}
-    for guard in ("copies", "twins"):
-        changed = {
-            issue.issue_id: guarded(issue, cases.clean[issue.issue_id], [guard])
-            for issue in cases.issues
-        }
-        found[guard] = effect(cases.clean, changed, cases.qrels)
-    return found
+    changed = {
+        "issues": lists(cases.matcher, [matter(issue, cases.centred) for issue in cases.issues]),
+        "lists": lists(cases.over(plain, cases.matcher.catalog), cases.issues),
+        **{
+            guard: {
+                issue.issue_id: guarded(issue, cases.clean[issue.issue_id], [guard])
+                for issue in cases.issues
+            }
+            for guard in ("copies", "twins")
+        },
+    }
+    return {guard: effect(cases.clean, found, cases.qrels) for guard, found in changed.items()}
 
 
 def main() -> None:
@@ -208,39 +221,35 @@ def main() -> None:
     parser.add_argument("--no-reader", action="store_true", help="rank without the reader")
     parser.add_argument("--issues", type=int, help="the first so many only; nothing is saved")
     asked = parser.parse_args()
-    conditions_before, cases = conditions(), load_cases(not asked.no_reader, asked.issues)
-    changed = issue_effects(cases)
-    show("Issues", changed)
-    tried: dict[str, dict[str, Effect]] = {}
-    for name, attack in attacks().items():
-        tried[name] = try_attack(cases, attack)
-        show(name, tried[name])
-    costs = guard_costs(cases)
-    show("Guards on the cases as they are", costs)
+    told, cases = conditions(), load_cases(not asked.no_reader, asked.issues)
+    trials: dict[str, Callable[[], dict[str, Effect]]] = {
+        **{name: partial(try_change, cases, change) for name, change in perturb.changes().items()},
+        "means of a company ruled out": partial(ruled_out, cases),
+        "two in one": partial(two_in_one, cases),
+        **{name: partial(try_attack, cases, attack) for name, attack in attacks().items()},
+        "guards on the cases as they are": partial(guard_costs, cases),
+    }
+    found = {}
+    for name, trial in trials.items():
+        found[name] = trial()
+        show(name, found[name])
     if asked.issues is None:
         section = "without reader" if asked.no_reader else "with reader"
-        measured = {
-            "conditions": conditions_before,
-            "encoder": cases.encoder.id,
-            "reader": cases.reader.id if cases.reader else None,
-            "issues": _json(changed),
-            "profiles": {name: _json(found) for name, found in tried.items()},
-            "guards, clean": _json(costs),
-        }
-        save("robustness", {section: measured})
+        told |= {"encoder": cases.encoder.id, "reader": cases.reader.id if cases.reader else None}
+        save("robustness", {section: told | {name: _json(one) for name, one in found.items()}})
 
 
 def show(title: str, effects: Mapping[str, Effect]) -> None:
     """A line for each effect, and where those stand that are watched."""
-    print(f"\n{title}")
+    print(f"\n{title}", flush=True)
     for name, one in effects.items():
         gap = one.difference
         told = f"{gap.mean:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"
-        print(f"  {name:<30}{one.before:.3f} → {one.after:.3f}  {told}  {one.empty or ''}")
+        empty = f"  {one.empty} without candidates" if one.empty else ""
+        print(f"  {name:<9}{one.before:.3f} → {one.after:.3f}  {told}{empty}")
         for when, found in (("before", one.watched_before), ("after", one.watched)):
             if found:
-                told = ", ".join(f"{what} {value}" for what, value in found.items())
-                print(f"    {when:<8}{told}")
+                print(f"    {when:<8}" + ", ".join(f"{what} {n}" for what, n in found.items()))
 
 
 def _json(effects: Mapping[str, Effect]) -> dict[str, object]:
