@@ -7,7 +7,7 @@ profile take one place.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -119,13 +119,18 @@ def _bare(source: str) -> str:
 def guarded(issue: Issue, entries: Sequence[Entry], guards: Iterable[str]) -> list[Entry]:
     """The entries in their order under these guards.
 
-    What copies the issue has no text of its own to be ranked by; of near copies of one profile the
-    first stands for all.
+    What copies the issue has no text of its own: its parts are the least that any company has. Of
+    near copies of one profile the first stands for all.
     """
     kept = list(entries)
     if "copies" in guards:
         asked = text.issue_text(issue)
-        kept = [_without_text(e) if copies(asked, e.company.profile) else e for e in kept]
+        least = {
+            name: min(entry.parts[name] for entry in kept)
+            for name in (kept[0].parts if kept else ())
+            if name in _TEXT_PARTS
+        }
+        kept = [_as_least(e, least) if copies(asked, e.company.profile) else e for e in kept]
         kept.sort(key=lambda entry: -entry.score)  # stable: equals stay in their order
     if "twins" in guards:
         first: list[Entry] = []
@@ -138,8 +143,6 @@ def guarded(issue: Issue, entries: Sequence[Entry], guards: Iterable[str]) -> li
     return kept
 
 
-def _without_text(entry: Entry) -> Entry:
-    parts = {
-        name: min(0.0, part) if name in _TEXT_PARTS else part for name, part in entry.parts.items()
-    }
+def _as_least(entry: Entry, least: Mapping[str, float]) -> Entry:
+    parts = {**entry.parts, **least}
     return replace(entry, parts=parts, score=sum(parts.values()))

@@ -32,7 +32,7 @@ def cases(tmp_path_factory):
         companies=read_companies(write_table(folder / "companies.csv", COMPANIES)).records,
         qrels=QRELS,
         encoder=effects.RememberingEncoder(FakeEncoder()),
-        reader=effects.RememberingReader(FakeReader()),
+        reader=None,
     )
 
 
@@ -79,9 +79,8 @@ def test_ruled_out_means_are_none_that_the_issue_speaks_of(cases):
     for one in cases.issues:
         sentence = perturb.negated(one).description.removeprefix(one.description)
         assert sentence.startswith("なお、")
-        assert sentence.endswith("は求めていない。")
-        named = text.lemmas(sentence.removeprefix("なお、").removesuffix("は求めていない。"))
-        assert not set(named) & set(text.lemmas(text.issue_text(one)))
+        (named,) = [means for means in perturb._MEANS if means in sentence]
+        assert not set(text.lemmas(named)) & set(text.lemmas(text.issue_text(one)))
 
 
 @pytest.mark.parametrize(
@@ -204,8 +203,9 @@ def test_guarded_copy_loses_what_its_text_gave_and_parts_still_add_up(cases, iss
     assert len(shut) == len(entries)
     capped = next(entry for entry in shut if entry.company.company_id in watched)
     assert capped.score == pytest.approx(sum(capped.parts.values()))
-    assert all(value <= 0 for name, value in capped.parts.items() if name not in ("sdgs", "region"))
-    assert shut.index(capped) > 3
+    for name in guards._TEXT_PARTS & capped.parts.keys():
+        assert capped.parts[name] == min(entry.parts[name] for entry in entries)
+    assert shut.index(capped) > len(shut) / 2
 
 
 def test_of_twins_the_first_stands_for_all(cases, issue):
@@ -218,8 +218,10 @@ def test_of_twins_the_first_stands_for_all(cases, issue):
 
 
 def test_ranking_without_quotations_is_that_of_the_product(cases):
-    found = effects.lists(cases.matcher, cases.issues)
-    product = Matcher(cases.matcher.catalog, cases.encoder, reader=cases.reader)
+    reader = effects.RememberingReader(FakeReader())
+    catalog = cases.matcher.catalog
+    found = effects.lists(effects.Ranking(catalog, cases.encoder, reader=reader), cases.issues)
+    product = Matcher(catalog, cases.encoder, reader=FakeReader())
     for shortlist in product.match(cases.issues, top=100):
         listed = found[shortlist.issue.issue_id]
         assert [(e.company, e.score, e.parts) for e in listed] == [
@@ -227,13 +229,44 @@ def test_ranking_without_quotations_is_that_of_the_product(cases):
         ]
 
 
-def test_unchanged_issues_are_without_effect_and_every_change_has_one(cases):
+def test_every_change_is_told_with_and_without_guards(cases):
     same = effects.effect(cases.clean, cases.clean, cases.qrels)
     assert (same.difference.mean, same.before) == (0.0, same.after)
-    found = robustness.issue_effects(cases)
-    assert set(found) == {*perturb.changes(), "means of a company ruled out", "two in one"}
-    assert found["half- and full-width"].difference.mean == 0
-    assert found["means of a company ruled out"].watched["places of ten"] <= 1
+    narrow = robustness.try_change(cases, perturb.changes()["half- and full-width"])
+    assert [one.difference.mean for one in narrow.values()] == [0, 0]
+    refused = robustness.ruled_out(cases)
+    assert refused["open"].watched["places of ten"] <= 1
+    assert refused["guarded"].difference.mean == 0  # the sentence is not searched by
+    assert refused["guarded"].watched == refused["guarded"].watched_before
+    together = robustness.two_in_one(cases)
+    assert together["open"] == together["guarded"]  # too short to be long-winded
+
+
+def test_sentence_that_rules_something_out_is_not_searched_by(cases, issue):
+    for refusal in perturb._REFUSALS[:-1]:
+        sentence = f"なお、移動販売車{refusal}"
+        changed = replace(issue, description=issue.description + sentence)
+        assert guards.matter(changed, cases.centred) == issue, refusal
+    for wish in (
+        "不要品を減らしたい。",
+        "紙を要らなくしたい。",
+        "人手が足りない。",
+        "乗客がいない。",
+    ):
+        wished = replace(issue, description=wish)
+        assert guards.matter(wished, cases.centred) == wished, wish
+
+
+def test_of_a_long_issue_what_is_about_procedure_is_not_searched_by(
+    shipped_catalog, shipped_issues, bundled
+):
+    for one in list(shipped_issues)[:3]:
+        long = perturb.rambling(one)
+        kept = guards.matter(
+            long, lambda texts: shipped_catalog.centring.queries(bundled.encode_queries(texts))
+        )
+        assert one.description in kept.description
+        assert len(kept.description) < len(one.description) + 320
 
 
 def test_first_registration_of_an_organisation_counts_where_it_stands(cases):
@@ -263,13 +296,13 @@ def test_attack_watches_companies_that_are_there(cases, name):
 def test_attack_is_told_with_and_without_guards(cases, capsys):
     attack = robustness.attacks()["copied: the issue"]
     found = robustness.try_attack(cases, attack)
-    assert found["without"].watched["mean place"] == 1
+    assert found["open"].watched["mean place"] == 1
     assert found["guarded"].watched["mean place"] > 3
     robustness.show("copied", found)
     assert "mean place 1.0" in capsys.readouterr().out
     costs = robustness.guard_costs(cases)
     assert {name: one.difference.mean for name, one in costs.items()} == dict.fromkeys(
-        ("lists", "copies", "twins"), 0.0
+        ("issues", "lists", "copies", "twins"), 0.0
     )
 
 
