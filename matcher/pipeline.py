@@ -173,7 +173,8 @@ class Matcher:
         shared = self.catalog.words.shared(words)[near.rows]
         best: float | None = None
         if reading and bands.READER in self._loaded_reader().id:  # others have their own scale
-            best = float(reading[0].at(rows).scores.max(initial=0.0))
+            # Zero: none of these was read (a narrow rule), so nobody said that they are hopeless.
+            best = float(reading[0].at(rows).scores.max(initial=0.0)) or None
         found = ranker.has_evidence(near, len(set(words)), shared, self.settings, best)
         return "ranked" if found else "no_candidate"
 

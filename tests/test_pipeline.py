@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from matcher import text
 from matcher.catalog import Catalog
+from matcher.codes import ALL_PREFECTURES
 from matcher.corpus import read_companies, read_issues
 from matcher.pipeline import Matcher
-from matcher.rank import features
+from matcher.rank import bands, features
 from matcher.settings import Settings
 from matcher.shortlists import to_lines
 from matcher.types import Company, RegionRule, SdgRule
@@ -237,6 +238,62 @@ def test_unlikely_pairs_are_not_pushed_below_the_unread(catalog, issues):
     found = scores(everyone(matching(catalog, reader=Never()), issues))
     for pair, (score, parts) in without.items():
         assert found[pair] == (score, parts | {"reader": 0.0})
+
+
+# Whether there is anything to go on
+
+
+class Doubting(FakeReader):
+    """Speaks on the scale of the shipped reader and holds one probability of everything."""
+
+    def __init__(self, likely):
+        super().__init__(f"reader {bands.READER}")
+        self.likely = likely
+
+    def read(self, pairs, *, advance=None):
+        super().read(pairs)
+        return np.full(len(pairs), self.likely)
+
+
+def test_reader_may_find_that_nobody_fits_and_that_somebody_does(catalog, issues):
+    strict = Settings(read=3, near_cosine=1, fair_cosine=1)
+    for settings_, likely, expected in (
+        (FEW, 0.01, "no_candidate"),
+        (FEW, 0.9, "ranked"),
+        (strict, 0.01, "no_candidate"),
+        (strict, 0.9, "ranked"),
+    ):
+        found = everyone(matching(catalog, settings_, Doubting(likely)), issues[:5])
+        assert {one.status for one in found} == {expected}
+
+
+def test_reader_on_another_scale_is_not_asked_whether_there_is_a_candidate(catalog, issues):
+    class Other(Doubting):
+        def __init__(self, likely):
+            super().__init__(likely)
+            self.id = "another reader"
+
+    assert {one.status for one in everyone(matching(catalog, FEW, Other(0.01)), issues[:5])} == {
+        "ranked"
+    }
+
+
+def test_companies_that_nobody_read_are_not_taken_for_hopeless(issues):
+    near, local = COMPANIES[0]["事業内容"], COMPANIES[1]["事業内容"]
+    nationwide = {"headquarters": "13", "regions": ALL_PREFECTURES}
+    companies = [
+        Company(company_id=f"c-{at}", name="全国", profile=near + "続" * at, **nationwide)
+        for at in range(9)
+    ]
+    here = {"headquarters": "28", "regions": frozenset({"28"})}
+    companies.append(Company(company_id="local", name="地元", profile=local, **here))
+    catalog = Catalog.build(companies, FakeEncoder(), lines=LINES)
+    reader = Doubting(0.9)
+    matcher = matching(catalog, FEW, reader)
+    for rule, listed in (("serves", 10), ("prefecture", 1)):
+        (found,) = matcher.match(issues[:1], region_rule=rule)
+        assert local not in {profile for _, profile in reader.pairs}
+        assert (found.status, len(found.entries)) == ("ranked", listed)
 
 
 # Stages switched off

@@ -144,7 +144,7 @@ def test_names_and_profiles_do_not_decide_a_tie():
 
 # has_evidence
 
-LIMITS = Settings(near_cosine=0.3, fair_cosine=0.17, fair_words=2)
+LIMITS = Settings(near_cosine=0.3, fair_cosine=0.17, fair_words=2, fair_likely=0.2, near_likely=0.4)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,24 @@ LIMITS = Settings(near_cosine=0.3, fair_cosine=0.17, fair_words=2)
 )
 def test_evidence_is_a_near_meaning_or_a_fair_one_with_words(cosine, words, expected):
     found = ranker.has_evidence(hits("dense", [cosine]), 30, np.array([words]), LIMITS)
+    assert found is expected
+
+
+@pytest.mark.parametrize(
+    ("likely", "cosine", "expected"),
+    [
+        (0.19, 0.9, False),  # the reader doubts what looks near
+        (0.21, 0.9, True),
+        (0.21, 0.1, False),  # neither is enough
+        (0.39, 0.1, False),
+        (0.41, 0.1, True),  # the reader alone
+        (None, 0.9, True),  # nobody read
+        (None, 0.1, False),
+    ],
+)
+def test_reader_may_be_enough_and_may_be_too_low_for_all_the_rest(likely, cosine, expected):
+    said = None if likely is None else float(features.conviction(np.array([likely]))[0])
+    found = ranker.has_evidence(hits("dense", [cosine]), 30, np.array([0]), LIMITS, said)
     assert found is expected
 
 
