@@ -9,7 +9,7 @@ profile take one place.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 
 from matcher import text
 from matcher.types import Company, Entry, Issue, Vectors
@@ -104,14 +104,14 @@ def _is_list(stretch: str) -> bool:
     return len(stretch) > _LIST and japanese > len(stretch) / 3
 
 
-@cache
+@lru_cache(maxsize=1024)
 def shingles(source: str) -> frozenset[str]:
     """The runs of eight letters of a text."""
     bare = _bare(source)
     return frozenset(bare[at : at + _SHINGLE] for at in range(len(bare) - _SHINGLE + 1))
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _bare(source: str) -> str:
     return re.sub(r"\W|_", "", text.normalise(source)).casefold()
 
