@@ -137,7 +137,7 @@ def run_systems(collection: Collection, stages: Stages) -> dict[str, Run]:
     for system in collection.systems:
         # No limit on evidence: it belongs to the shipped models, and a list that is withheld says
         # nothing of the order.
-        settings = Settings(near_cosine=0.0, fair_cosine=0.0, near_likely=0.0, fair_likely=0.0)
+        settings = Settings(near_meaning=0.0, fair_meaning=0.0, near_likely=0.0, fair_likely=0.0)
         if not system.is_bridged:
             settings = replace(settings, bridge_weight=0.0)
         encoder = stages.adapted if system.is_adapted else stages.plain

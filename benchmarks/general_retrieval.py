@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -28,7 +28,6 @@ from conditions import conditions, save
 from matcher import text
 from matcher.catalog import Catalog
 from matcher.embed import load_encoder
-from matcher.embed.centring import Centring
 from matcher.errors import MatcherError
 from matcher.evaluation import Estimate, Evaluation, evaluate
 from matcher.rank import features, fusion, ranker
@@ -259,7 +258,8 @@ def run_systems(
     others = sorted({s.heading for s in sections} - {query.heading for query in queries})
     background = encoder.encode_queries([text.normalise(heading) for heading in others])
     # The product's mean of queries is that of issues; this one is of headings that don't ask.
-    own = Centring(background.mean(axis=0, dtype=np.float64), catalog.centring.document_mean)
+    mean = background.mean(axis=0, dtype=np.float64)
+    own = replace(catalog.centring, query_mean=mean)
     vectors = encoder.encode_queries(asked)
     runs: dict[str, dict[str, dict[str, float]]] = {}
     for section, query, *both in zip(

@@ -28,7 +28,7 @@ from matcher.index.lexical import LexicalIndex
 from matcher.settings import Settings
 from matcher.types import Advance, Company, Encoder, Fault, Reading, Rows, Vectors
 
-FORMAT = 2  # 2 holds the bridge
+FORMAT = 2  # 2 holds the bridge and the spread of cosines
 _MANIFEST = "manifest.json"
 _SEGMENT = "segment-"
 _STAGED = ".staged-"
@@ -130,7 +130,7 @@ class Catalog:
             provenance=Provenance(**manifest["provenance"]),
             faults=faults,
             vectors=np.load(segment / "vectors.npy"),
-            centring=Centring(query_mean, document_mean),
+            centring=Centring(query_mean, document_mean, manifest["spread"]),
             words=LexicalIndex.load("words", size, segment / "words"),
             bigrams=LexicalIndex.load("bigrams", size, segment / "bigrams"),
             bridge=Bridge(_lines(segment / "bridge.json"), np.load(segment / "bridge.npy")),
@@ -208,6 +208,7 @@ class Catalog:
             "segment": segment.name,
             "encoder": self.encoder_id,
             "bm25": {"k1": self.bm25[0], "b": self.bm25[1]},
+            "spread": self.centring.spread,
             "companies": len(self.companies),
             "in_pieces": self.in_pieces,
             "provenance": asdict(self.provenance),

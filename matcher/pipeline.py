@@ -170,12 +170,13 @@ class Matcher:
         if not words:
             return "unclear"
         near = dense.at(rows)
+        nearness = near.scores / self.catalog.centring.spread
         shared = self.catalog.words.shared(words)[near.rows]
         best: float | None = None
         if reading and bands.READER in self._loaded_reader().id:  # others have their own scale
             # Zero: none of these was read (a narrow rule), so nobody said that they are hopeless.
             best = float(reading[0].at(rows).scores.max(initial=0.0)) or None
-        found = ranker.has_evidence(near, len(set(words)), shared, self.settings, best)
+        found = ranker.has_evidence(nearness, len(set(words)), shared, self.settings, best)
         return "ranked" if found else "no_candidate"
 
     def _explained(self, drafts: Sequence["_Draft"]) -> list[Shortlist]:

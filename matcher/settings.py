@@ -31,8 +31,8 @@ class Settings:
     # limits were chosen with sight of written issues that nothing was trained on, of the published
     # ones (all pass) and of 30 texts about something else entirely (none passes); a larger catalog
     # lets more of both through.
-    near_cosine: float = 0.46  # enough by itself
-    fair_cosine: float = 0.24  # enough with some words in common
+    near_meaning: float = 3.5  # a cosine, in spreads of the background: enough by itself
+    fair_meaning: float = 1.8  # the same: enough with some words in common
     fair_likely: float = 0.2  # the probability without which neither is enough
     near_likely: float = 0.32  # the probability that is enough by itself
     fair_words: int = 2  # different content words; one where the issue has under ten

@@ -67,7 +67,7 @@ def test_scores_under_another_weight_are_not(name):
 
 
 def test_what_is_no_part_of_a_score_does_not_matter():
-    assert bands.is_calibrated(Settings(spans=1, near_cosine=0), bands.ENCODER, bands.READER)
+    assert bands.is_calibrated(Settings(spans=1, near_meaning=0), bands.ENCODER, bands.READER)
 
 
 def test_bands_were_fitted_with_the_models_that_ship():

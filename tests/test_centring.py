@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,7 +75,7 @@ def test_order_of_texts_moves_a_mean_by_rounding_only(seed, size):
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30))
 def test_centred_vectors_are_the_difference_at_unit_length(seed, size):
     vectors = random_rows(seed, size)
-    fitted = Centring(query_mean=np.full(6, 0.3), document_mean=np.full(6, -0.2))
+    fitted = Centring(query_mean=np.full(6, 0.3), document_mean=np.full(6, -0.2), spread=1.0)
     for centred, mean in ((fitted.queries(vectors), 0.3), (fitted.documents(vectors), -0.2)):
         difference = vectors.astype(np.float64) - mean
         expected = difference / np.linalg.norm(difference, axis=1, keepdims=True)
@@ -92,9 +93,23 @@ def test_centred_vector_does_not_depend_on_its_neighbours(seed, size):
     assert all(np.array_equal(fitted.queries(vectors[i : i + 1])[0], together[i]) for i in (0, 1))
 
 
+def test_spread_is_that_of_the_background_whatever_the_catalog_holds():
+    queries, prior = random_rows(1, 30), random_rows(2, 20)
+    fitted = [Centring.fit(queries, random_rows(seed, 5 * seed), prior) for seed in (3, 4)]
+    alone = Centring(queries.mean(0), prior.mean(0), spread=1.0)
+    cosines = alone.queries(queries) @ alone.documents(prior).T
+    for one in fitted:
+        assert one.spread == pytest.approx(cosines.std(), abs=1e-5)
+
+
+def test_spread_of_single_texts_divides_nothing_by_zero():
+    one = rows([1, 0])
+    assert Centring.fit(one, one, one).spread > 0
+
+
 def test_row_that_is_the_mean_itself_stays_zero_and_finite():
     mean = np.array([0.5, 0.5])
-    fitted = Centring(query_mean=mean, document_mean=mean)
+    fitted = Centring(query_mean=mean, document_mean=mean, spread=1.0)
     assert fitted.queries(rows([0.5, 0.5])).tolist() == [[0, 0]]
     assert fitted.documents(rows([0.5, 0.5], [1, 0.5])).tolist() == [[0, 0], [1, 0]]
 

@@ -20,7 +20,7 @@ from matcher.settings import Settings
 from matcher.shortlists import to_lines
 from matcher.types import Company, RegionRule, SdgRule
 
-LENIENT = {"near_cosine": 0, "fair_cosine": 0}  # every issue has candidates, whatever its letters
+LENIENT = {"near_meaning": 0, "fair_meaning": 0}  # every issue has candidates, whatever its letters
 FEW = Settings(read=3, **LENIENT)
 AREAS = ["全国", "兵庫県", "愛知県、岐阜県", "東京都", "近畿", ""]
 
@@ -256,7 +256,7 @@ class Doubting(FakeReader):
 
 
 def test_reader_may_find_that_nobody_fits_and_that_somebody_does(catalog, issues):
-    strict = Settings(read=3, near_cosine=1, fair_cosine=1)
+    strict = Settings(read=3, near_meaning=1000, fair_meaning=1000)
     for settings_, likely, expected in (
         (FEW, 0.01, "no_candidate"),
         (FEW, 0.9, "ranked"),

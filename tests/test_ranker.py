@@ -144,63 +144,56 @@ def test_names_and_profiles_do_not_decide_a_tie():
 
 # has_evidence
 
-LIMITS = Settings(near_cosine=0.3, fair_cosine=0.17, fair_words=2, fair_likely=0.2, near_likely=0.4)
+LIMITS = Settings(near_meaning=3, fair_meaning=1.7, fair_words=2, fair_likely=0.2, near_likely=0.4)
 
 
 @pytest.mark.parametrize(
-    ("cosine", "words", "expected"),
+    ("nearness", "words", "expected"),
     [
-        (0.3, 0, True),  # near enough by itself
-        (0.299, 1, False),
-        (0.17, 2, True),  # fairly near, with words in common
-        (0.17, 1, False),
-        (0.169, 99, False),  # words alone are not enough
-        (-0.5, 0, False),
+        (3.0, 0, True),  # near enough by itself
+        (2.99, 1, False),
+        (1.7, 2, True),  # fairly near, with words in common
+        (1.7, 1, False),
+        (1.69, 99, False),  # words alone are not enough
+        (-5.0, 0, False),
     ],
 )
-def test_evidence_is_a_near_meaning_or_a_fair_one_with_words(cosine, words, expected):
-    found = ranker.has_evidence(hits("dense", [cosine]), 30, np.array([words]), LIMITS)
+def test_evidence_is_a_near_meaning_or_a_fair_one_with_words(nearness, words, expected):
+    found = ranker.has_evidence(np.array([nearness]), 30, np.array([words]), LIMITS)
     assert found is expected
 
 
 @pytest.mark.parametrize(
-    ("likely", "cosine", "expected"),
+    ("likely", "nearness", "expected"),
     [
-        (0.19, 0.9, False),  # the reader doubts what looks near
-        (0.21, 0.9, True),
-        (0.21, 0.1, False),  # neither is enough
-        (0.39, 0.1, False),
-        (0.41, 0.1, True),  # the reader alone
-        (None, 0.9, True),  # nobody read
-        (None, 0.1, False),
+        (0.19, 9.0, False),  # the reader doubts what looks near
+        (0.21, 9.0, True),
+        (0.21, 1.0, False),  # neither is enough
+        (0.39, 1.0, False),
+        (0.41, 1.0, True),  # the reader alone
+        (None, 9.0, True),  # nobody read
+        (None, 1.0, False),
     ],
 )
-def test_reader_may_be_enough_and_may_be_too_low_for_all_the_rest(likely, cosine, expected):
+def test_reader_may_be_enough_and_may_be_too_low_for_all_the_rest(likely, nearness, expected):
     said = None if likely is None else float(features.conviction(np.array([likely]))[0])
-    found = ranker.has_evidence(hits("dense", [cosine]), 30, np.array([0]), LIMITS, said)
+    found = ranker.has_evidence(np.array([nearness]), 30, np.array([0]), LIMITS, said)
     assert found is expected
 
 
 def test_evidence_must_come_together_in_one_company():
-    dense = hits("dense", [0.2, 0.1])
-    assert not ranker.has_evidence(dense, 30, np.array([1, 5]), LIMITS)
-    assert ranker.has_evidence(dense, 30, np.array([2, 5]), LIMITS)
+    nearness = np.array([2.0, 1.0])
+    assert not ranker.has_evidence(nearness, 30, np.array([1, 5]), LIMITS)
+    assert ranker.has_evidence(nearness, 30, np.array([2, 5]), LIMITS)
 
 
 def test_an_issue_of_few_words_needs_to_share_but_one():
-    dense, one = hits("dense", [0.17]), np.array([1])
-    assert ranker.has_evidence(dense, 9, one, LIMITS)
-    assert not ranker.has_evidence(dense, 10, one, LIMITS)
-    assert not ranker.has_evidence(dense, 9, np.array([0]), LIMITS)
-
-
-def test_words_are_counted_in_the_order_of_the_hits():
-    dense = hits("dense", [0.1, 0.2])  # row 1 comes first
-    assert dense.rows.tolist() == [1, 0]
-    assert ranker.has_evidence(dense, 30, np.array([2, 0]), LIMITS)
-    assert not ranker.has_evidence(dense, 30, np.array([0, 2]), LIMITS)
+    fair, one = np.array([1.7]), np.array([1])
+    assert ranker.has_evidence(fair, 9, one, LIMITS)
+    assert not ranker.has_evidence(fair, 10, one, LIMITS)
+    assert not ranker.has_evidence(fair, 9, np.array([0]), LIMITS)
 
 
 def test_nobody_is_no_evidence():
     nobody = np.array([], dtype=np.int64)
-    assert ranker.has_evidence(hits("dense", []), 30, nobody, LIMITS) is False
+    assert ranker.has_evidence(np.array([]), 30, nobody, LIMITS) is False

@@ -43,11 +43,11 @@ def test_empty_file_gives_the_defaults(toml):
 
 
 def test_file_changes_what_it_names_and_nothing_else(toml):
-    loaded = Settings.load(toml("dense_weight = 0.5\nspans = 2\nnear_cosine = 1\n"))
+    loaded = Settings.load(toml("dense_weight = 0.5\nspans = 2\nnear_meaning = 1\n"))
     assert asdict(loaded) == asdict(Settings()) | {
         "dense_weight": 0.5,
         "spans": 2,
-        "near_cosine": 1,
+        "near_meaning": 1,
     }
 
 

@@ -431,7 +431,7 @@ def test_very_long_issue_is_read_to_its_end(quick_matcher):
     issue = Issue(
         issue_id="i", title="長い", description=f"{filler}イノシシの野生動物。", prefecture="28"
     )
-    lenient = Matcher(quick_matcher.catalog, FakeEncoder(), Settings(near_cosine=0), reader=None)
+    lenient = Matcher(quick_matcher.catalog, FakeEncoder(), Settings(near_meaning=0), reader=None)
     entries = lenient.match([issue], top=12, region_rule="any")[0].entries
     best = max(entries, key=lambda entry: entry.parts["words"])
     assert best.company.company_id in ("c-01", "c-02")  # the two that speak of animals

@@ -13,14 +13,16 @@ from matcher.types import Vectors
 
 # What the background counts for, in documents, so that a small catalog is not its own mean.
 PRIOR_ROWS = 10
+_LEAST_SPREAD = 1e-4  # of one text on either side nothing can be said
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Centring:
-    """The mean of each side, float64, (dim,)."""
+    """The mean of each side, float64, (dim,), and what cosines between the sides are like."""
 
     query_mean: NDArray[np.float64]
     document_mean: NDArray[np.float64]
+    spread: float  # standard deviation of the centred cosines of background pairs
 
     @classmethod
     def fit(cls, queries: Vectors, documents: Vectors, prior: Vectors) -> "Centring":
@@ -29,11 +31,15 @@ class Centring:
         Queries never come from the issues at hand: one issue's list must not depend on its
         neighbours. `prior` are vectors of background profiles, which weigh as `PRIOR_ROWS` rows.
         """
+        query_mean = queries.mean(axis=0, dtype=np.float64)
         background = prior.mean(axis=0, dtype=np.float64)
         total = documents.sum(axis=0, dtype=np.float64) + PRIOR_ROWS * background
+        # einsum adds in a fixed order, whatever the number of threads
+        cosines = np.einsum("id,jd->ij", _unit(queries - query_mean), _unit(prior - background))
         return cls(
-            query_mean=queries.mean(axis=0, dtype=np.float64),
+            query_mean=query_mean,
             document_mean=total / (len(documents) + PRIOR_ROWS),
+            spread=max(round(float(cosines.std()), 6), _LEAST_SPREAD),
         )
 
     def queries(self, vectors: Vectors) -> Vectors:

@@ -41,6 +41,7 @@ class Recipe:
     epochs: float = 3.0
     batch: int = 40  # issues
     temperature: float = 0.05
+    anchor: float = 10.0  # what it costs to move a text away from where it was
     looks: int = 6  # how often the examples kept apart are looked at
     seed: int = 1
 
@@ -83,7 +84,7 @@ def adapt(
     for step in range(1, steps + 1):
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * schedule(step, steps)
-        loss = network.step(next(batches), recipe.temperature, draw)
+        loss = network.step(next(batches), recipe, draw)
         torch.nn.utils.clip_grad_norm_(network.layers.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad()
@@ -137,8 +138,10 @@ class _Network:
         self._input = Input(weights)
         last = weights.shape.num_hidden_layers
         self.layers = Layers(weights, 0, last, rank).to_device(self._device)
+        self._plain = Layers(weights, 0, last, 0).to_device(self._device)
+        self._before: dict[str, torch.Tensor] = {}  # where texts were, unit length
 
-    def step(self, examples: Sequence[Example], temperature: float, draw: random.Random) -> float:
+    def step(self, examples: Sequence[Example], recipe: Recipe, draw: random.Random) -> float:
         """The loss of a batch; its gradients are with the parameters afterwards."""
         chosen = [_chosen(example, draw) for example in examples]
         queries = [QUERY_PROMPT + example.issue for example in examples]
@@ -147,13 +150,24 @@ class _Network:
         merged = leaves(self.layers)
         pooled = self._all(texts, merged).requires_grad_(True)
         owners = [at for at, some in enumerate(chosen) for _ in some]
-        loss = _loss(pooled, examples, profiles, owners, temperature)
+        loss = _loss(pooled, examples, profiles, owners, recipe.temperature)
+        if recipe.anchor:
+            loss = loss + recipe.anchor * self._moved(pooled, texts)
         torch.autograd.backward([loss])
         for rows in self._chunks(texts):
             again = self._pooled([texts[row] for row in rows], merged)
             torch.autograd.backward([again], [_gradient(pooled)[rows]])
         learn(self.layers, merged)
         return float(loss.detach())
+
+    def _moved(self, pooled: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
+        """How far the texts are from where they were, as a mean of one minus the cosine."""
+        fresh = [text for text in texts if text not in self._before]
+        if fresh:
+            found = functional.normalize(self._all(fresh, self._plain.merged(), self._plain), dim=1)
+            self._before.update(zip(fresh, found, strict=True))
+        before = torch.stack([self._before[text] for text in texts])
+        return (1 - (functional.normalize(pooled, dim=1) * before).sum(1)).mean()
 
     def ndcg(self, examples: Sequence[Example]) -> float:
         """Mean nDCG@10 of the centred cosines over all profiles of these examples."""
@@ -170,11 +184,13 @@ class _Network:
             found.append(ndcg_at_10(scores, gains))
         return float(np.mean(found))
 
-    def _all(self, texts: Sequence[str], merged: Merged) -> torch.Tensor:
+    def _all(
+        self, texts: Sequence[str], merged: Merged, layers: Layers | None = None
+    ) -> torch.Tensor:
         """A mean vector for each text, without gradients, `(len(texts), 384)`."""
         with torch.no_grad():
             found = [
-                (rows, self._pooled([texts[row] for row in rows], merged))
+                (rows, self._pooled([texts[row] for row in rows], merged, layers))
                 for rows in self._chunks(texts)
             ]
         pooled = torch.zeros(len(texts), found[0][1].shape[1], device=self._device)
@@ -182,10 +198,12 @@ class _Network:
             pooled[rows] = vectors
         return pooled
 
-    def _pooled(self, texts: Sequence[str], merged: Merged) -> torch.Tensor:
+    def _pooled(
+        self, texts: Sequence[str], merged: Merged, layers: Layers | None = None
+    ) -> torch.Tensor:
         states, there = self._input([self._tokens(text) for text in texts])
         states, there = states.to(self._device), there.to(self._device)
-        found = self.layers(states, hide(there), merged).float()
+        found = (layers or self.layers)(states, hide(there), merged).float()
         mean: torch.Tensor = (found * there[..., None]).sum(1) / there.sum(1, keepdim=True)
         return mean
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from matcher.rank import features
 from matcher.settings import Settings
-from matcher.types import Company, Hits, Rows
+from matcher.types import Company, Hits, Rows, Scores
 
 _THIN = 10  # an issue of fewer content words (足の確保。バスが減った。) cannot share many
 
@@ -46,7 +46,7 @@ def first(
 
 
 def has_evidence(
-    dense: Hits,
+    nearness: Scores,
     words: int,
     shared_words: NDArray[np.int64],
     settings: Settings,
@@ -55,14 +55,15 @@ def has_evidence(
     """Whether some allowed company has something in common with the issue, in absolute terms.
 
     Either the meaning is near by itself, or it is fairly near and some content words are shared;
-    `words` counts the different ones of the issue, `shared_words` those that each row of `dense`
-    shares. The reader's highest conviction, where there is one, may be enough by itself, and may
-    be too low for all the rest. A z-score cannot tell: among a hundred strangers one always stands
-    out.
+    `nearness` holds each company's cosine in spreads of the encoder's background, so that limits
+    hold for any encoder. `words` counts the different ones of the issue, `shared_words` those that
+    each company shares. The reader's highest conviction, where there is one, may be enough by
+    itself, and may be too low for all the rest. A z-score in the catalog cannot tell: among a
+    hundred strangers one always stands out.
     """
     enough = settings.fair_words if words >= _THIN else min(1, settings.fair_words)
-    fair = (dense.scores >= settings.fair_cosine) & (shared_words >= enough)
-    found = bool((fair | (dense.scores >= settings.near_cosine)).any())
+    fair = (nearness >= settings.fair_meaning) & (shared_words >= enough)
+    found = bool((fair | (nearness >= settings.near_meaning)).any())
     if conviction is None:
         return found
     least, most = features.conviction(np.array([settings.fair_likely, settings.near_likely]))
