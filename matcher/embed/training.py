@@ -42,6 +42,8 @@ class Recipe:
     batch: int = 40  # issues
     temperature: float = 0.05
     anchor: float = 10.0  # what it costs to move a text away from where it was
+    still: float = 100.0  # the same for general texts, which have nothing to learn
+    general: int = 24  # general texts in a batch
     looks: int = 6  # how often the examples kept apart are looked at
     seed: int = 1
 
@@ -51,10 +53,14 @@ def adapt(
     apart: Sequence[Example],
     recipe: Recipe,
     *,
+    general: Sequence[tuple[str, str]] = (),
     start: Deltas | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[dict[str, NDArray[np.float32]], Told]:
     """The deltas that rank the examples kept apart best, and the record of how they came about.
+
+    `general` are headings and sections about anything else, which shall stay where they are: an
+    encoder that only learns one kind of text soon knows no other.
 
     The examples kept apart are never learnt from: at each look their nDCG@10 over all their own
     profiles decides which state is kept. The same input on the same machine gives nearly, not
@@ -72,7 +78,7 @@ def adapt(
     torch.manual_seed(recipe.seed)
     draw = random.Random(recipe.seed)
     weights = Weights(PackedModel(packed_path()))
-    network = _Network(weights, recipe.rank)
+    network = _Network(weights, recipe.rank, general)
     if start is not None:
         network.layers.restore(start.arrays())
     steps = max(1, int(recipe.epochs * len(examples) / recipe.batch))
@@ -102,6 +108,7 @@ def adapt(
         "data": {
             "examples": len(examples),
             "apart": len(apart),
+            "general": len(general),
             "sha256": digest([*examples, *apart]),
         },
         "curve": curve,
@@ -133,26 +140,33 @@ def ndcg_at_10(scores: NDArray[np.float64], gains: NDArray[np.float64]) -> float
 class _Network:
     """The encoder in training."""
 
-    def __init__(self, weights: Weights, rank: int) -> None:
+    def __init__(
+        self, weights: Weights, rank: int, general: Sequence[tuple[str, str]] = ()
+    ) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._input = Input(weights)
         last = weights.shape.num_hidden_layers
         self.layers = Layers(weights, 0, last, rank).to_device(self._device)
         self._plain = Layers(weights, 0, last, 0).to_device(self._device)
         self._before: dict[str, torch.Tensor] = {}  # where texts were, unit length
+        self._general = [QUERY_PROMPT + heading for heading, _ in general]
+        self._general += [DOCUMENT_PROMPT + section for _, section in general]
 
     def step(self, examples: Sequence[Example], recipe: Recipe, draw: random.Random) -> float:
         """The loss of a batch; its gradients are with the parameters afterwards."""
         chosen = [_chosen(example, draw) for example in examples]
         queries = [QUERY_PROMPT + example.issue for example in examples]
         profiles = [profile for some in chosen for profile in some]
-        texts = queries + [DOCUMENT_PROMPT + profile for profile in profiles]
+        own = queries + [DOCUMENT_PROMPT + profile for profile in profiles]
+        general = draw.sample(self._general, min(recipe.general, len(self._general)))
+        texts, size = own + general, len(own)
         merged = leaves(self.layers)
         pooled = self._all(texts, merged).requires_grad_(True)
         owners = [at for at, some in enumerate(chosen) for _ in some]
-        loss = _loss(pooled, examples, profiles, owners, recipe.temperature)
-        if recipe.anchor:
-            loss = loss + recipe.anchor * self._moved(pooled, texts)
+        loss = _loss(pooled[:size], examples, profiles, owners, recipe.temperature)
+        loss = loss + recipe.anchor * self._moved(pooled[:size], own)
+        if general:
+            loss = loss + recipe.still * self._moved(pooled[size:], general)
         torch.autograd.backward([loss])
         for rows in self._chunks(texts):
             again = self._pooled([texts[row] for row in rows], merged)
