@@ -9,17 +9,16 @@ profile take one place.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 from matcher import text
+from matcher.rank.copies import repeats as copies
+from matcher.rank.copies import shingles
 from matcher.types import Company, Entry, Issue, Vectors
 
 GUARDS = ("copies", "lists", "twins")
 _LONG = 300  # characters of an issue; of a shorter one every sentence is searched by
 _BESIDE = 0.2  # by how much a sentence lies nearer to procedure than to the title
-_SHINGLE = 8  # letters
-_RUN = 18  # letters taken over word for word; 17 is the longest run of 10,520 honest pairs
-_COPIED, _ALIKE = 0.3, 0.6  # of the shingles of the shorter text; honest ones 0.15 and 0.4 at most
+_ALIKE = 0.6  # of the shingles of the shorter profile; honest ones 0.4 at most
 _LEAST = 16  # shingles; a shorter text repeats another by chance
 _LIST = 80  # characters without a particle; the longest stretch of 4,910 honest profiles has 70
 _PLACES = 10
@@ -70,19 +69,6 @@ def matter(issue: Issue, encode: Callable[[Sequence[str]], Vectors]) -> Issue:
     return replace(issue, description="".join(kept))
 
 
-def copies(issue: str, profile: str) -> bool:
-    """Whether the profile repeats the issue: a long run of it, or many of its shingles."""
-    asked, told = shingles(issue), shingles(profile)
-    shared, least = asked & told, min(len(asked), len(told))
-    if not shared:
-        return False
-    if least >= _LEAST and len(shared) >= _COPIED * least:
-        return True
-    bare = _bare(profile)
-    runs = (bare[at : at + _RUN] for at in range(len(bare) - _RUN + 1))
-    return any(run in _bare(issue) for run in runs)
-
-
 def alike(one: str, other: str) -> bool:
     """Whether two profiles are nearly the same registration."""
     ours, theirs = shingles(one), shingles(other)
@@ -102,18 +88,6 @@ def without_lists(company: Company) -> Company:
 def _is_list(stretch: str) -> bool:
     japanese = len(re.findall("[ぁ-ヿ一-龯]", stretch))
     return len(stretch) > _LIST and japanese > len(stretch) / 3
-
-
-@lru_cache(maxsize=1024)
-def shingles(source: str) -> frozenset[str]:
-    """The runs of eight letters of a text."""
-    bare = _bare(source)
-    return frozenset(bare[at : at + _SHINGLE] for at in range(len(bare) - _SHINGLE + 1))
-
-
-@lru_cache(maxsize=1024)
-def _bare(source: str) -> str:
-    return re.sub(r"\W|_", "", text.normalise(source)).casefold()
 
 
 def guarded(issue: Issue, entries: Sequence[Entry], guards: Iterable[str]) -> list[Entry]:

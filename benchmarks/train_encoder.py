@@ -1,7 +1,7 @@
 """Adapts the bundled encoder: `data/encoder.safetensors`, from the triples in `data/`.
 
 Learns from the fields that are neither kept apart for looking (dev) nor sealed (held-out); never
-from the published cases. On two cores about ten minutes. Run it:
+from the published cases. On two cores about a quarter of an hour. Run it:
 `python benchmarks/train_encoder.py [--out FILE] [--triples N]`.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import written
 
-from matcher import text
+from matcher import background, text
 from matcher.codes import data_folder
 from matcher.embed.deltas import save
 from matcher.embed.training import Recipe, adapt
@@ -28,7 +28,10 @@ def main() -> None:
     learnt, apart = examples("train")[: chosen.triples], examples("dev")
     print(f"{len(learnt)} triples, {len(apart)} kept apart", flush=True)
     recipe = Recipe(epochs=chosen.epochs)
-    arrays, told = adapt(learnt, apart, recipe, tell=lambda line: print(line, flush=True))
+    general = background.general()
+    arrays, told = adapt(
+        learnt, apart, recipe, general=general, tell=lambda line: print(line, flush=True)
+    )
     save(chosen.out, arrays, told)
     digest = hashlib.sha256(chosen.out.read_bytes()).hexdigest()
     print(f"{chosen.out}: {chosen.out.stat().st_size / 1e6:.1f} MB, sha256 {digest[:12]}")

@@ -15,6 +15,11 @@ def profiles() -> list[str]:
     return [line["profile"] for line in _lines("background_profiles.jsonl")]
 
 
+def general() -> list[tuple[str, str]]:
+    """Headings and sections about anything but municipalities: what an encoder must not forget."""
+    return [(line["heading"], line["section"]) for line in _lines("general.jsonl")]
+
+
 def _lines(name: str) -> list[dict[str, str]]:
     content = (data_folder() / name).read_text(encoding="utf-8")
     return [json.loads(line) for line in content.splitlines()]

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from matcher import text
+from matcher import background, text
 from matcher.corpus import read_companies, read_issues, read_qrels
 from matcher.errors import MatcherError
 from matcher.types import Company, Example, Issue, Qrels
@@ -49,7 +49,9 @@ def train_encoder(
     recipe = Recipe() if epochs is None else Recipe(epochs=epochs)
     apart = [example for issue_id, example in found.items() if is_apart(issue_id)]
     learnt = [example for issue_id, example in found.items() if not is_apart(issue_id)]
-    arrays, told = adapt(learnt, apart, recipe, start=bundled_deltas(), tell=tell)
+    general = background.general()
+    start = bundled_deltas()
+    arrays, told = adapt(learnt, apart, recipe, general=general, start=start, tell=tell)
     save(out, arrays, told)
     return told
 

@@ -15,7 +15,7 @@ from matcher.catalog import Catalog
 from matcher.embed import load_reader
 from matcher.errors import MatcherError, StaleCatalog
 from matcher.index.facets import Allowed
-from matcher.rank import bands, explain, features, fusion, ranker
+from matcher.rank import bands, copies, explain, features, fusion, ranker
 from matcher.settings import Settings
 from matcher.types import (
     Constraint,
@@ -228,6 +228,7 @@ class Matcher:
         spans = explain.evidence(
             issue, profile, self._cross(draft.vector), self._rarity, self.settings.spans
         )
+        copied = copies.repeats(text.issue_text(draft.issue), text.company_text(company))
         shared = draft.issue.sdgs & company.sdgs
         quotes = sorted(self._quotes.get(place.row, {}).items())
         return Entry(
@@ -239,11 +240,11 @@ class Matcher:
             region_reason=explain.region_reason(company, draft.constraint),
             evidence=spans,
             goal_quotes={goal: quote for goal, quote in quotes if goal in shared},
-            band=self._band(place.score, issue, profile),
+            band=self._band(place.score, issue, profile, copied),
         )
 
     def _band(
-        self, score: float, issue: explain.Passage, profile: explain.Passage
+        self, score: float, issue: explain.Passage, profile: explain.Passage, is_copied: bool
     ) -> bands.Band | None:
         """How sure a place is; None where such scores were never calibrated."""
         reader_id = self._loaded_reader().id if self._reads() else None
@@ -257,6 +258,7 @@ class Matcher:
             is_read=reader_id is not None,
             issue_words=issue_words,
             company_words=company_words,
+            is_copied=is_copied,
         )
 
     def _reads(self) -> bool:

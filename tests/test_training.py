@@ -64,7 +64,7 @@ def test_adaptation_keeps_what_ranks_the_examples_apart_best(tmp_path):
     arrays, told = adapt(EXAMPLES, EXAMPLES[:3], recipe)
     assert told["apart"]["after"] >= told["apart"]["before"]
     assert [point["step"] for point in told["curve"]] == [0, 1, 2]
-    assert told["data"] | {"sha256": ""} == {"examples": 8, "apart": 3, "sha256": ""}
+    assert told["data"] | {"sha256": ""} == {"examples": 8, "apart": 3, "general": 0, "sha256": ""}
     save(tmp_path / "learnt.safetensors", arrays, told)
     learnt = Deltas.load(tmp_path / "learnt.safetensors")
     encoder = BundledEncoder(1, deltas=learnt)
@@ -81,6 +81,24 @@ def test_adaptation_goes_on_from_what_was_learnt(tmp_path):
     )
     for name, array in start.arrays().items():
         assert np.allclose(again[name], array, atol=1e-6)
+
+
+def test_general_texts_stay_nearer_where_they_were_when_moving_has_a_price(tmp_path):
+    plain = BundledEncoder(1)
+    headings = [
+        ("鍋の焦げの落とし方", "重曹を溶かした湯を煮立て、冷めるまで置いてからこする。")
+    ] * 2
+    asked = ["星の等級とは何か", "糸の太さの選び方"]
+    where = plain.encode_queries(asked)
+    moved = []
+    for still, anchor in ((0.0, 0.0), (500.0, 500.0)):
+        recipe = Recipe(rank=2, rate=5e-3, epochs=4, batch=8, looks=4, still=still, anchor=anchor)
+        arrays, told = adapt(EXAMPLES, EXAMPLES[:3], recipe, general=headings)
+        assert told["data"]["general"] == 2
+        save(tmp_path / "learnt.safetensors", arrays, told)
+        learnt = BundledEncoder(1, deltas=Deltas.load(tmp_path / "learnt.safetensors"))
+        moved.append(1 - (learnt.encode_queries(asked) * where).sum(1).mean())
+    assert moved[1] < moved[0] / 2
 
 
 @pytest.mark.parametrize("learnt, apart", [(EXAMPLES[:7], EXAMPLES[:1]), (EXAMPLES, ())])

@@ -8,7 +8,7 @@ each pair, so that scores of different issues can be compared.
 import hashlib
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 
 from matcher.embed.bundled import DOCUMENT_PROMPT, QUERY_PROMPT
-from matcher.embed.deltas import Weights
+from matcher.embed.deltas import DOWN, Deltas, Weights
 from matcher.embed.layers import Input, Layers, Merged, hide, learn, leaves
 from matcher.embed.packed import PackedModel, packed_path
 from matcher.embed.reader import LIMIT
@@ -45,7 +45,7 @@ class ReaderRecipe:
     join: int = 6  # the first layer in which issue and profile see each other
     rank: int = 64
     rate: float = 5e-4  # of learning, at its highest
-    epochs: float = 2.5
+    epochs: float = 1.0
     batch: int = 6  # issues
     candidates: int = 12  # of an issue in a step
     pairs_share: float = 0.3  # what the loss of single pairs weighs beside that of the list
@@ -59,16 +59,20 @@ def train_reader(
     apart: Sequence[Graded],
     recipe: ReaderRecipe,
     *,
+    encoder: Deltas | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[dict[str, NDArray[np.float32]], Told]:
     """The arrays of the reader that orders the lists kept apart best, and the record of it.
+
+    It goes on from what an encoder has learnt, where there is one: its deltas become part of the
+    reader's.
 
     The lists kept apart are never learnt from: at each look their nDCG@10 decides which state is
     kept, and at the end they set the scale of the probabilities.
     """
     torch.manual_seed(recipe.seed)
     draw = random.Random(recipe.seed)
-    weights = Weights(PackedModel(packed_path()))
+    weights = Weights(PackedModel(packed_path()), encoder)
     network = _Network(weights, recipe, lists, draw)
     optimiser = torch.optim.AdamW(
         [
@@ -104,13 +108,28 @@ def train_reader(
     told: Told = {
         "kind": "reader",
         "base": weights.packed.digest(),
+        "encoder": encoder.digest if encoder else None,
         "join": recipe.join,
         "recipe": asdict(recipe),
         "data": {"lists": len(lists), "apart": len(apart), "sha256": _digest([*lists, *apart])},
         "curve": curve,
         "apart": {"before": curve[0]["apart"], "after": best},
     }
-    return kept, told
+    return on_top(encoder.arrays() if encoder else {}, kept), told
+
+
+def on_top(
+    first: Mapping[str, NDArray[np.float32]], second: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """The arrays of deltas that change a matrix as the first do, and then as the second do.
+
+    Their ranks add up: `up1 @ down1 + up2 @ down2` is one product of the matrices side by side.
+    """
+    both = dict(first) | dict(second)
+    for name in first.keys() & second.keys():
+        axis = 0 if name.endswith(DOWN) else 1
+        both[name] = np.concatenate([first[name], second[name]], axis=axis)
+    return both
 
 
 class _Head(torch.nn.Module):

@@ -2,9 +2,11 @@
 
 Contrastive: an issue against the profiles of its batch, its own near misses among them (van den
 Oord and others, Representation Learning with Contrastive Predictive Coding, 2018). Both sides are
-centred on the means of the batch, as the ranking centres them. Memory stays small because a batch
-is encoded twice, first for the loss and then piece by piece for the gradients (Gao and others,
-Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup, 2021).
+centred on the means of the batch, as the ranking centres them. To move a text away from where the
+encoder put it has its price: without one the encoder learns the training texts and loses the rest,
+which shows on fields kept apart as well as on general texts. Memory stays small because a batch is
+encoded twice, first for the loss and then piece by piece for the gradients (Gao and others, Scaling
+Deep Contrastive Learning Batch Size under Memory Limited Setup, 2021).
 """
 
 import hashlib
@@ -37,11 +39,11 @@ class Recipe:
     """How the encoder is adapted; the defaults are those of the shipped deltas."""
 
     rank: int = 16
-    rate: float = 4e-4  # of learning, at its highest
-    epochs: float = 3.0
+    rate: float = 6e-4  # of learning, at its highest
+    epochs: float = 2.4
     batch: int = 40  # issues
     temperature: float = 0.05
-    anchor: float = 10.0  # what it costs to move a text away from where it was
+    anchor: float = 60.0  # what it costs to move a text away from where it was
     still: float = 100.0  # the same for general texts, which have nothing to learn
     general: int = 24  # general texts in a batch
     looks: int = 6  # how often the examples kept apart are looked at
@@ -78,9 +80,7 @@ def adapt(
     torch.manual_seed(recipe.seed)
     draw = random.Random(recipe.seed)
     weights = Weights(PackedModel(packed_path()))
-    network = _Network(weights, recipe.rank, general)
-    if start is not None:
-        network.layers.restore(start.arrays())
+    network = _Network(weights, recipe.rank, general, start)
     steps = max(1, int(recipe.epochs * len(examples) / recipe.batch))
     optimiser = torch.optim.AdamW(network.layers.parameters(), lr=recipe.rate, weight_decay=0.01)
     best, kept = network.ndcg(apart), network.layers.deltas()
@@ -141,13 +141,20 @@ class _Network:
     """The encoder in training."""
 
     def __init__(
-        self, weights: Weights, rank: int, general: Sequence[tuple[str, str]] = ()
+        self,
+        weights: Weights,
+        rank: int,
+        general: Sequence[tuple[str, str]],
+        start: Deltas | None,
     ) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._input = Input(weights)
         last = weights.shape.num_hidden_layers
         self.layers = Layers(weights, 0, last, rank).to_device(self._device)
-        self._plain = Layers(weights, 0, last, 0).to_device(self._device)
+        if start is not None:
+            self.layers.restore(start.arrays())
+        with torch.no_grad():
+            self._start = self.layers.merged()
         self._before: dict[str, torch.Tensor] = {}  # where texts were, unit length
         self._general = [QUERY_PROMPT + heading for heading, _ in general]
         self._general += [DOCUMENT_PROMPT + section for _, section in general]
@@ -178,7 +185,7 @@ class _Network:
         """How far the texts are from where they were, as a mean of one minus the cosine."""
         fresh = [text for text in texts if text not in self._before]
         if fresh:
-            found = functional.normalize(self._all(fresh, self._plain.merged(), self._plain), dim=1)
+            found = functional.normalize(self._all(fresh, self._start), dim=1)
             self._before.update(zip(fresh, found, strict=True))
         before = torch.stack([self._before[text] for text in texts])
         return (1 - (functional.normalize(pooled, dim=1) * before).sum(1)).mean()
@@ -198,13 +205,11 @@ class _Network:
             found.append(ndcg_at_10(scores, gains))
         return float(np.mean(found))
 
-    def _all(
-        self, texts: Sequence[str], merged: Merged, layers: Layers | None = None
-    ) -> torch.Tensor:
+    def _all(self, texts: Sequence[str], merged: Merged) -> torch.Tensor:
         """A mean vector for each text, without gradients, `(len(texts), 384)`."""
         with torch.no_grad():
             found = [
-                (rows, self._pooled([texts[row] for row in rows], merged, layers))
+                (rows, self._pooled([texts[row] for row in rows], merged))
                 for rows in self._chunks(texts)
             ]
         pooled = torch.zeros(len(texts), found[0][1].shape[1], device=self._device)
@@ -212,12 +217,10 @@ class _Network:
             pooled[rows] = vectors
         return pooled
 
-    def _pooled(
-        self, texts: Sequence[str], merged: Merged, layers: Layers | None = None
-    ) -> torch.Tensor:
+    def _pooled(self, texts: Sequence[str], merged: Merged) -> torch.Tensor:
         states, there = self._input([self._tokens(text) for text in texts])
         states, there = states.to(self._device), there.to(self._device)
-        found = (layers or self.layers)(states, hide(there), merged).float()
+        found = self.layers(states, hide(there), merged).float()
         mean: torch.Tensor = (found * there[..., None]).sum(1) / there.sum(1, keepdim=True)
         return mean
 

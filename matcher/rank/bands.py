@@ -40,12 +40,21 @@ def likelihood(score: float, *, is_read: bool) -> float:
     return float(1 / (1 + np.exp(-(slope * score + shift))))
 
 
-def band(score: float, *, is_read: bool, issue_words: int, company_words: int) -> Band:
-    """A: worth a meeting. B: worth a look. C: for reference. 判定不能: too little is written.
+def band(
+    score: float,
+    *,
+    is_read: bool,
+    issue_words: int,
+    company_words: int,
+    is_copied: bool = False,
+) -> Band:
+    """A: worth a meeting. B: worth a look. C: for reference. 判定不能: the texts cannot tell.
 
-    `issue_words` and `company_words` count the different content words of the two texts.
+    They cannot where too little is written, and where the profile repeats the issue: a company
+    that copies what is asked for is near without having said what it does. `issue_words` and
+    `company_words` count the different content words of the two texts.
     """
-    if min(issue_words, company_words) < _FEWEST:
+    if is_copied or min(issue_words, company_words) < _FEWEST:
         return "判定不能"
     likely = likelihood(score, is_read=is_read)
     return "A" if likely >= SURE else "B" if likely >= WORTH else "C"
