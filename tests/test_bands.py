@@ -44,6 +44,12 @@ def test_texts_of_few_words_are_not_judged(words, score):
     assert band(score, issue_words=5, company_words=5) != "判定不能"
 
 
+@pytest.mark.parametrize("score", [-20, 0, 40])
+def test_a_copy_of_the_issue_is_not_judged(score):
+    found = bands.band(score, is_read=True, issue_words=20, company_words=20, is_copied=True)
+    assert found == "判定不能"
+
+
 @pytest.mark.parametrize("reader", [bands.READER, None])
 def test_scores_of_the_shipped_stages_are_calibrated(reader):
     assert bands.is_calibrated(Settings(), f"e5 {bands.ENCODER} f32", reader)

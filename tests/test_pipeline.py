@@ -412,3 +412,15 @@ def test_equal_companies_are_all_read(issues):
     found = scores(everyone(matching(catalog, read=2), issues[:1]))
     assert len(found) == 30
     assert len({score for score, _ in found.values()}) == 1
+
+
+def test_profile_that_repeats_the_issue_is_not_judged(companies, issues):
+    copy = replace(companies[0], company_id="copy", name="写し", profile=issues[0].description)
+    encoder = FakeEncoder(bands.ENCODER)
+    catalog = Catalog.build([*companies, copy], encoder, lines=LINES)
+    found = Matcher(catalog, encoder, Settings(**LENIENT), Doubting(0.9)).match(
+        issues[:1], top=1000, region_rule="any"
+    )
+    told = {entry.company.company_id: entry.band for entry in found[0].entries}
+    assert told.pop("copy") == "判定不能"
+    assert set(told.values()) & {"A", "B", "C"}
