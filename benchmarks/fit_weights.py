@@ -1,8 +1,9 @@
 """The weights of the stages and the scale of the bands, from graded lists nobody trained on.
 
-Learns on the fields kept apart for looking (dev): encoder and reader have not learnt from their
-lists. Each graded pair gives its features in the units of the ranking, over a catalog of all
-written profiles; a logistic regression says how likely a pair is graded 2 or 3. Its coefficients,
+Learns on the fields kept apart for looking (dev), in the manner of a desk: encoder and reader have
+not learnt from these lists. Three issues of different fields and their graded candidates make a
+desk of about a hundred companies, and each graded pair gives its features in the units of the
+ranking there. A logistic regression says how likely a pair is graded 2 or 3. Its coefficients,
 brought to the scale where dense, words and bigrams add up to one, are the weights; the line from
 score to log odds is what the bands stand on. Leave-one-field-out shows whether the fit carries.
 Never fitted on the published cases. Run it: `python benchmarks/fit_weights.py`.
@@ -24,10 +25,11 @@ from matcher.embed import load_encoder, load_reader
 from matcher.embed.training import ndcg_at_10
 from matcher.rank import features
 from matcher.settings import Settings
-from matcher.types import Hits
+from matcher.types import Company, Encoder, Hits, Reader, Rows
 
 NAMES = ("dense", "words", "bigrams", "bridge", "reader")
 _FITS_FROM = 2
+_AT_A_DESK = 3  # issues
 
 Array = NDArray[np.float64]
 
@@ -69,37 +71,56 @@ def main() -> None:
 def graded_pairs() -> Pairs:
     """The graded lists of the dev fields with their features."""
     encoder, reader = load_encoder(), load_reader()
-    catalog = Catalog.build(written.companies(), encoder)
-    rows_of = {text.normalise(c.profile): row for row, c in enumerate(catalog.companies)}
-    rows: list[Array] = []
-    grades: list[float] = []
-    lists: list[int] = []
-    fields: list[str] = []
-    asked = written.lists("dev")
+    lists = written.lists("dev", manner="desk")
     field_of = {text.normalise(text.issue_text(t.issue)): t.field for t in written.triples("dev")}
-    vectors = catalog.centring.queries(encoder.encode_queries([issue for issue, _ in asked]))
-    for place, ((issue, graded), vector) in enumerate(zip(asked, vectors, strict=True)):
-        profiles = [profile for profile, _ in graded]
-        chosen = np.array([rows_of[profile] for profile in profiles], dtype=np.int64)
-        crossings = catalog.bridge.crossings(vector)
-        answers = [(c.share, [w for term in c.line.lemmas() for w in term]) for c in crossings]
-        hits = [
-            catalog.dense.search(vector, catalog.rows),
-            catalog.words.search(text.lemmas(issue), catalog.rows),
-            catalog.bigrams.search(text.bigrams(issue), catalog.rows),
-            catalog.words.search_weighted("bridge", answers, catalog.rows),
-        ]
-        spoken = features.conviction(reader.read([(issue, p) for p in profiles]))
-        rows.append(np.column_stack([*(_of(hit, chosen) for hit in hits), spoken]))
-        grades += [grade for _, grade in graded]
-        lists += [place] * len(profiles)
-        fields += [field_of[issue]] * len(profiles)
+    whole = Catalog.build(_companies(lists), encoder)
+    desks = len(lists) // _AT_A_DESK
+    rows: list[Array] = []
+    grades: list[int] = []
+    places: list[int] = []
+    for desk in range(desks):
+        # Issues of one field stand together; those so far apart are of different ones.
+        catalog = Catalog.build(_companies(lists[desk::desks]), encoder, former=whole)
+        row_of = {company.profile: row for row, company in enumerate(catalog.companies)}
+        for place in range(desk, len(lists), desks):
+            issue, graded = lists[place]
+            chosen = np.array([row_of[profile] for profile, _ in graded], dtype=np.int64)
+            rows.append(pair_features(catalog, encoder, reader, issue, chosen))
+            grades += [grade for _, grade in graded]
+            places += [place] * len(graded)
     return Pairs(
         features=np.vstack(rows),
         grades=np.array(grades, dtype=np.float64),
-        lists=np.array(lists),
-        fields=np.array(fields),
+        lists=np.array(places),
+        fields=np.array([field_of[lists[place][0]] for place in places]),
     )
+
+
+def pair_features(
+    catalog: Catalog, encoder: Encoder, reader: Reader, issue: str, chosen: Rows
+) -> Array:
+    """What each stage says of these rows for an issue, in the units of the ranking, `(n, 5)`."""
+    vector = catalog.centring.queries(encoder.encode_queries([issue]))[0]
+    crossings = catalog.bridge.crossings(vector)
+    answers = [(c.share, [w for term in c.line.lemmas() for w in term]) for c in crossings]
+    hits = [
+        catalog.dense.search(vector, catalog.rows),
+        catalog.words.search(text.lemmas(issue), catalog.rows),
+        catalog.bigrams.search(text.bigrams(issue), catalog.rows),
+        catalog.words.search_weighted("bridge", answers, catalog.rows),
+    ]
+    pairs = [(issue, catalog.companies[row].profile) for row in chosen.tolist()]
+    spoken = features.conviction(reader.read(pairs))
+    return np.column_stack([*(_of(hit, chosen) for hit in hits), spoken])
+
+
+def _companies(lists: Sequence[written.List]) -> list[Company]:
+    """The candidates of these lists, each once."""
+    profiles = sorted({profile for _, graded in lists for profile, _ in graded})
+    return [
+        Company(company_id=f"{at:05d}", name=f"{at:05d}", profile=profile)
+        for at, profile in enumerate(profiles)
+    ]
 
 
 def fit(pairs: Pairs, columns: Sequence[int]) -> tuple[Array, float, float]:
