@@ -43,7 +43,7 @@ def load_encoder(
     from matcher.embed.sentence import SentenceEncoder
 
     if _is_path(name):
-        _require_model(Path(name).expanduser())
+        _require_model(Path(name).expanduser(), "エンコーダー")
     return SentenceEncoder(name, threads)
 
 
@@ -85,7 +85,7 @@ def load_reader(
     from matcher.embed.cross import CrossReader
 
     if _is_path(name):
-        _require_model(Path(name).expanduser())
+        _require_model(Path(name).expanduser(), "読み合わせモデル")
     return CrossReader(name, threads)
 
 
@@ -113,11 +113,11 @@ def _is_path(name: str) -> bool:
     )
 
 
-def _require_model(folder: Path) -> None:
+def _require_model(folder: Path, kind: str) -> None:
     looked_for = "modules.json または config.json"
     if not folder.exists():
         raise MatcherError(
-            f"エンコーダーのフォルダー {folder} がありません。{looked_for} のあるフォルダーを"
+            f"{kind}のフォルダー {folder} がありません。{looked_for} のあるフォルダーを"
             "指定するか、bundled を指定してください。"
         )
     if not any((folder / file).is_file() for file in ("modules.json", "config.json")):
