@@ -33,7 +33,7 @@ def complaint(path):
 def test_defaults_are_what_was_measured():
     settings = Settings()
     weights = settings.dense_weight, settings.words_weight, settings.bigrams_weight
-    assert weights == (0.65, 0.175, 0.175)
+    assert weights == (0.75, 0.125, 0.125)
     assert (settings.bm25_k1, settings.bm25_b) == (1.2, 0.75)
     assert settings.sdgs_weight <= 0.1
 

@@ -20,7 +20,7 @@ Band = Literal["A", "B", "C", "判定不能"]
 READ = (0.5546, -4.4025)
 UNREAD = (0.4891, -3.2846)
 # What stands in the ids of the encoder and the reader that they were fitted with.
-ENCODER, READER = "deltas=6c77ef36bda8", "deltas=69636afbd02b"
+ENCODER, READER = "deltas=48f91385c38d", "deltas=be963e8f8de9"
 SURE, WORTH = 0.5, 0.2  # the likelihoods from which a place is A, and B
 _FEWEST = 5  # content words, on either side, from which anything can be said
 
