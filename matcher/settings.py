@@ -37,8 +37,8 @@ class Settings:
     # lets more of both through.
     near_meaning: float = 3.5  # a cosine, in spreads of the background: enough by itself
     fair_meaning: float = 2.2  # the same: enough with some words in common
-    fair_likely: float = 0.2  # the probability without which neither is enough
-    near_likely: float = 0.32  # the probability that is enough by itself
+    fair_likely: float = 0.22  # the probability without which neither is enough
+    near_likely: float = 0.4  # the probability that is enough by itself
     fair_words: int = 2  # different content words; one where the issue has under ten
     spans: int = 4  # most pieces of evidence shown for a pair
 

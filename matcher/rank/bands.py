@@ -17,8 +17,8 @@ Band = Literal["A", "B", "C", "判定不能"]
 
 # From `benchmarks/fit_weights.py`: slope and shift of the log odds over the score, with the reader
 # and without it.
-READ = (0.5546, -4.4025)
-UNREAD = (0.4891, -3.2846)
+READ = (1.2414, -6.4140)
+UNREAD = (1.6817, -3.8722)
 # What stands in the ids of the encoder and the reader that they were fitted with.
 ENCODER, READER = "deltas=48f91385c38d", "deltas=be963e8f8de9"
 SURE, WORTH = 0.5, 0.2  # the likelihoods from which a place is A, and B
