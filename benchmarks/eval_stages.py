@@ -1,11 +1,11 @@
 """What each stage of the ranking adds, on the published cases and on fields nobody trained on.
 
 Stages: adapted encoder (with the weights chosen for it), vocabulary bridge, reader. Each is put on
-in turn over the fusion of the unadapted encoder, and taken off alone from the whole; gains are paired over issues, with 95 %
-bootstrap intervals. Sets: the published cases, the half of them whose partners share the fewest
-character bigrams with the issue, and the sealed fields of the written set, whose corpus is all
-their fitting and near-miss profiles together, and whose lines the bridge goes without. Run it:
-`python benchmarks/eval_stages.py`.
+in turn over the fusion of the unadapted encoder, and taken off alone from the whole; gains are
+paired over issues, with 95 % bootstrap intervals. Sets: the published cases, the half of them whose
+partners share the fewest character bigrams with the issue, and the sealed fields of the written
+set, whose corpus is all their fitting and near-miss profiles together, and whose lines the bridge
+goes without. Run it: `python benchmarks/eval_stages.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +27,7 @@ from matcher.types import Company, Encoder, Issue, Qrels, Reader, RegionRule, Ru
 _K = 10
 _LEAD = "nDCG@10"
 _PARTNER = 3  # the grade of a partner that a source reports
+_USUAL = Settings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class System:
     is_adapted: bool = True
     is_bridged: bool = True
     is_read: bool = True
-    settings: Settings = Settings()
+    settings: Settings = _USUAL
 
 
 # The weights of the fusion are those that were best for the unadapted encoder on four sets.
