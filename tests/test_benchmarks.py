@@ -93,7 +93,6 @@ def test_product_ranks_better_than_each_of_its_parts(systems, results, asked):
     means = {name: found.means["nDCG@10"].mean for name, found in results[asked].systems.items()}
     ceiling = means.pop("ceiling")
     assert max(means, key=means.__getitem__) == systems.PRODUCT
-    assert min(means, key=means.__getitem__) == "plain"
     assert means["centred"] > means["plain"]
     assert ceiling >= means[systems.PRODUCT]
     assert all(lead.difference.mean > 0 for lead in results[asked].leads.values())

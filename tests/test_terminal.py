@@ -105,7 +105,7 @@ def test_bands_are_shown_and_explained_where_there_are_any():
     assert " 2 里山の会　得点 0.93　確からしさ 判定不能\n" in text
     assert (
         "確からしさ A＝面談を勧められる、B＝検討の価値がある、C＝参考、\n"
-        "           判定不能＝課題か企業の文章が短く判断できない\n"
+        "           判定不能＝文章が短いか、企業の文章が課題の写しで、判断できない\n"
     ) in text
     assert "確からしさ" not in shown(examples.RANKED)
 

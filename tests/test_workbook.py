@@ -200,7 +200,7 @@ def test_a_band_gets_its_column_only_where_there_is_one():
         "A＝面談を勧められる",
         "B＝検討の価値がある",
         "C＝参考",
-        "判定不能＝課題か企業の",
+        "判定不能＝文章が短いか、企業の文章が課題の写しで",
     ):
         assert meaning in told["確からしさ"]
 

@@ -13,6 +13,7 @@ from matcher.report import wording
 from matcher.types import Entry, Shortlist
 
 _AXIS, _FULL = 25.0, 100.0  # where a bar begins, and the width of its drawing
+_LEAST_UNIT = 1e-12  # scores have six decimals: what is below is no bar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ def _scale(shortlist: Shortlist) -> float:
     values = [value for entry in shortlist.entries for value in entry.parts.values()]
     above, below = max(values, default=0.0), -min(values, default=0.0)
     need = max(above / (_FULL - _AXIS), below / _AXIS)
-    return 1 / need if need > 0 else 0.0
+    return 1 / need if need > _LEAST_UNIT else 0.0
 
 
 def _environment() -> Environment:
