@@ -15,7 +15,7 @@ from functools import partial
 import perturb
 from conditions import conditions, save
 from effects import PARTNER, Cases, Effect, effect, lists, load_cases
-from guards import GUARDS, guarded, matter, without_lists
+from guards import GUARDS, guarded, without_lists
 
 from matcher import text
 from matcher.types import Company, Entry, Issue
@@ -142,7 +142,7 @@ def try_attack(cases: Cases, attack: Attack) -> dict[str, Effect]:
 
 
 def try_change(cases: Cases, change: perturb.Change) -> dict[str, Effect]:
-    """What a change of every issue does, without guards and with those of issues."""
+    """What a change of every issue does."""
     return _asked(cases, [change(issue) for issue in cases.issues])
 
 
@@ -160,18 +160,13 @@ def ruled_out(cases: Cases) -> dict[str, Effect]:
 def _asked(
     cases: Cases, changed: Sequence[Issue], watched: Mapping[str, set[str]] | None = None
 ) -> dict[str, Effect]:
-    shut = [matter(issue, cases.centred) for issue in changed]
-    return {
-        guards: effect(cases.clean, lists(cases.matcher, some), cases.qrels, watched)
-        for guards, some in ((_OPEN, changed), (_GUARDED, shut))
-    }
+    return {_OPEN: effect(cases.clean, lists(cases.matcher, changed), cases.qrels, watched)}
 
 
 def two_in_one(cases: Cases) -> dict[str, Effect]:
     """Two issues joined, against the two lists of the issues asked by themselves, in turn."""
     pairs = [(one, _other(cases, one)) for one in cases.issues]
     joined = [perturb.joined(one, other) for one, other in pairs]
-    shut = [matter(issue, cases.centred) for issue in joined]
     asked = [
         replace(other, issue_id=one.issue_id, prefecture=one.prefecture) for one, other in pairs
     ]
@@ -187,10 +182,7 @@ def two_in_one(cases: Cases) -> dict[str, Effect]:
         }
         turns = [entry for pair in zip(first, others[name], strict=False) for entry in pair]
         apart[name] = list({entry.company.company_id: entry for entry in turns}.values())
-    return {
-        guards: effect(apart, lists(cases.matcher, some), qrels)
-        for guards, some in ((_OPEN, joined), (_GUARDED, shut))
-    }
+    return {_OPEN: effect(apart, lists(cases.matcher, joined), qrels)}
 
 
 def _other(cases: Cases, issue: Issue) -> Issue:
@@ -202,7 +194,6 @@ def guard_costs(cases: Cases) -> dict[str, Effect]:
     """What each guard changes where nobody tries anything."""
     plain = [without_lists(company) for company in cases.companies]
     changed = {
-        "issues": lists(cases.matcher, [matter(issue, cases.centred) for issue in cases.issues]),
         "lists": lists(cases.over(plain, cases.matcher.catalog), cases.issues),
         **{
             guard: {

@@ -15,6 +15,7 @@ from matcher.catalog import Catalog
 from matcher.embed import load_reader
 from matcher.errors import MatcherError, StaleCatalog
 from matcher.index.facets import Allowed
+from matcher.query import PROCEDURE, Query, query_of
 from matcher.rank import bands, copies, explain, features, fusion, ranker
 from matcher.settings import Settings
 from matcher.types import (
@@ -76,8 +77,9 @@ class Matcher:
         """
         check_options(top, region_rule, sdg_rule)
         issues = list(issues)
-        queries = [text.normalise(text.issue_text(issue)) for issue in issues]
-        vectors = self.catalog.centring.queries(self.encoder.encode_queries(queries))
+        asked = [query_of(one, self._encode, lambda: self._procedure) for one in issues]
+        queries = [text.normalise(text.issue_text(one.issue)) for one in asked]
+        vectors = self._encode(queries)
         drafts: list[_Draft] = []
         for some in _together(len(issues), len(self.catalog.companies)):
             found = [self._search(queries[at], vectors[at]) for at in some]
@@ -94,8 +96,17 @@ class Matcher:
                 status = self._status(queries[at], allowed.rows, hits[0], reading)
                 k = top if status == "ranked" else 0
                 places = ranker.first(fused, parts, k, issues[at].issue_id, self.catalog.companies)
-                drafts.append(_Draft(issues[at], vectors[at], constraint, allowed, status, places))
+                drafts.append(
+                    _Draft(issues[at], asked[at], vectors[at], constraint, allowed, status, places)
+                )
         return self._explained(drafts)
+
+    def _encode(self, queries: Sequence[str]) -> Vectors:
+        return self.catalog.centring.queries(self.encoder.encode_queries(queries))
+
+    @cached_property
+    def _procedure(self) -> Vectors:
+        return self._encode(PROCEDURE)
 
     def _search(self, query: str, vector: NDArray[np.float32]) -> list[Hits]:
         """What each search finds in the whole catalog, dense first."""
@@ -184,7 +195,7 @@ class Matcher:
 
         Sentences are encoded for all drafts together: the encoder is the cost.
         """
-        queries = [text.issue_text(draft.issue) if draft.places else "" for draft in drafts]
+        queries = [text.issue_text(draft.query.issue) if draft.places else "" for draft in drafts]
         issues = explain.passages(
             queries, self.encoder.encode_queries, self.catalog.centring.queries
         )
@@ -276,6 +287,7 @@ class _Draft:
     """A shortlist before its places are explained."""
 
     issue: Issue
+    query: Query
     vector: NDArray[np.float32]  # centred
     constraint: Constraint
     allowed: Allowed
@@ -290,6 +302,7 @@ class _Draft:
             considered=len(self.allowed.rows),
             excluded=self.allowed.excluded,
             entries=tuple(entries),
+            unsearched=self.query.left_out,
         )
 
 

@@ -35,6 +35,7 @@ def _line(shortlist: Shortlist) -> records.Json:
         "considered": shortlist.considered,
         "excluded": dict(shortlist.excluded),
         "rules": rules,
+        "unsearched": list(shortlist.unsearched),
         "extra": extra,
         "issue": issue,
         "entries": [_entry(entry, shortlist.constraint) for entry in shortlist.entries],
@@ -81,6 +82,7 @@ def _shortlist(line: records.Json) -> Shortlist:
         considered=line["considered"],
         excluded=line["excluded"],
         entries=tuple(_read_entry(entry) for entry in line["entries"]),
+        unsearched=tuple(line.get("unsearched", ())),
     )
 
 

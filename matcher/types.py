@@ -177,6 +177,7 @@ class Shortlist:
     considered: int  # companies the constraint let through
     excluded: Mapping[str, int]  # "region", "sdgs"; with `considered` the whole catalog
     entries: tuple[Entry, ...]
+    unsearched: tuple[str, ...] = ()  # sentences of the issue that it was not searched by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -233,40 +233,11 @@ def test_every_change_is_told_with_and_without_guards(cases):
     same = effects.effect(cases.clean, cases.clean, cases.qrels)
     assert (same.difference.mean, same.before) == (0.0, same.after)
     narrow = robustness.try_change(cases, perturb.changes()["half- and full-width"])
-    assert [one.difference.mean for one in narrow.values()] == [0, 0]
+    assert [one.difference.mean for one in narrow.values()] == [0]
     refused = robustness.ruled_out(cases)
-    assert refused["open"].watched["places of ten"] <= 1
-    assert refused["guarded"].difference.mean == 0  # the sentence is not searched by
-    assert refused["guarded"].watched == refused["guarded"].watched_before
-    together = robustness.two_in_one(cases)
-    assert together["open"] == together["guarded"]  # too short to be long-winded
-
-
-def test_sentence_that_rules_something_out_is_not_searched_by(cases, issue):
-    for refusal in perturb._REFUSALS[:-1]:
-        sentence = f"なお、移動販売車{refusal}"
-        changed = replace(issue, description=issue.description + sentence)
-        assert guards.matter(changed, cases.centred) == issue, refusal
-    for wish in (
-        "不要品を減らしたい。",
-        "紙を要らなくしたい。",
-        "人手が足りない。",
-        "乗客がいない。",
-    ):
-        wished = replace(issue, description=wish)
-        assert guards.matter(wished, cases.centred) == wished, wish
-
-
-def test_of_a_long_issue_what_is_about_procedure_is_not_searched_by(
-    shipped_catalog, shipped_issues, bundled
-):
-    for one in list(shipped_issues)[:3]:
-        long = perturb.rambling(one)
-        kept = guards.matter(
-            long, lambda texts: shipped_catalog.centring.queries(bundled.encode_queries(texts))
-        )
-        assert one.description in kept.description
-        assert len(kept.description) < len(one.description) + 320
+    assert refused["open"].difference.mean == 0  # the sentence is not searched by
+    assert refused["open"].watched == refused["open"].watched_before
+    assert list(robustness.two_in_one(cases)) == ["open"]
 
 
 def test_first_registration_of_an_organisation_counts_where_it_stands(cases):
@@ -302,7 +273,7 @@ def test_attack_is_told_with_and_without_guards(cases, capsys):
     assert "mean place 1.0" in capsys.readouterr().out
     costs = robustness.guard_costs(cases)
     assert {name: one.difference.mean for name, one in costs.items()} == dict.fromkeys(
-        ("issues", "lists", "copies", "twins"), 0.0
+        ("lists", "copies", "twins"), 0.0
     )
 
 

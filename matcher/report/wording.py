@@ -229,11 +229,17 @@ def companies(count: int) -> str:
 
 
 def considered_sentence(shortlist: Shortlist) -> str:
-    """How many were compared and how many left out, e.g. 「12社を検討、95社を地域で除外」."""
+    """How many were compared and how many left out, e.g. 「12社を検討、95社を地域で除外」.
+
+    Sentences of the issue that it was not searched by are counted too.
+    """
     if shortlist.status == "routed":
         return "企業との比較はしていません"
     left_out = [f"{companies(n)}を{EXCLUSIONS.get(k, k)}で除外" for k, n in _excluded(shortlist)]
-    return "、".join([f"{companies(shortlist.considered)}を検討", *(left_out or ["除外なし"])])
+    unsearched = len(shortlist.unsearched)
+    set_aside = [f"課題のうち{unsearched}文は検索に使わず"] if unsearched else []
+    considered = f"{companies(shortlist.considered)}を検討"
+    return "、".join([considered, *(left_out or ["除外なし"]), *set_aside])
 
 
 def reason(shortlist: Shortlist) -> str:
