@@ -3,81 +3,27 @@
 Everything is encoded and read once, however often it is ranked.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from remembering import RememberingEncoder, RememberingReader
 
-from matcher import text
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
 from matcher.corpus import read_companies, read_issues, read_qrels
 from matcher.embed import load_encoder, load_reader
 from matcher.evaluation import Estimate, evaluate
 from matcher.pipeline import Matcher
-from matcher.types import (
-    Advance,
-    Company,
-    Encoder,
-    Entry,
-    Issue,
-    Qrels,
-    Reader,
-    Scores,
-    Shortlist,
-    Vectors,
-)
+from matcher.types import Company, Encoder, Entry, Issue, Qrels, Reader, Shortlist
 
 LEAD = "nDCG@10"
 PLACES = 10
 PARTNER = 3  # the grade of those that the source reports
 
 Lists = Mapping[str, Sequence[Entry]]  # for each issue every company that its rules let through
-
-
-class RememberingEncoder:
-    """An encoder that encodes no text twice."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self.id, self.dim, self.pieces = encoder.id, encoder.dim, encoder.pieces
-        self._queries: dict[str, NDArray[np.float32]] = {}
-        self._documents: dict[str, NDArray[np.float32]] = {}
-        self._encoder = encoder
-
-    def encode_queries(self, texts: Sequence[str], *, advance: Advance | None = None) -> Vectors:
-        """As the other gives them."""
-        return self._recall(texts, self._queries, self._encoder.encode_queries)
-
-    def encode_documents(self, texts: Sequence[str], *, advance: Advance | None = None) -> Vectors:
-        """As the other gives them."""
-        return self._recall(texts, self._documents, self._encoder.encode_documents)
-
-    def _recall(
-        self,
-        texts: Sequence[str],
-        known: dict[str, NDArray[np.float32]],
-        encode: Callable[[Sequence[str]], Vectors],
-    ) -> Vectors:
-        fresh = sorted(set(texts) - known.keys())
-        known |= zip(fresh, encode(fresh), strict=True)
-        return np.array([known[one] for one in texts], np.float32).reshape(-1, self.dim)
-
-
-class RememberingReader:
-    """A reader that reads no pair twice."""
-
-    def __init__(self, reader: Reader) -> None:
-        self.id, self._reader = reader.id, reader
-        self._known: dict[tuple[str, str], float] = {}
-
-    def read(self, pairs: Sequence[tuple[str, str]], *, advance: Advance | None = None) -> Scores:
-        """As the other reads them."""
-        fresh = sorted(set(pairs) - self._known.keys())
-        self._known |= zip(fresh, self._reader.read(fresh).tolist(), strict=True)
-        return np.array([self._known[pair] for pair in pairs])
 
 
 class Ranking(Matcher):
@@ -129,11 +75,6 @@ class Cases:
         lines = former.bridge.lines if former else None
         catalog = Catalog.build(companies, self.encoder, lines=lines, former=former)
         return Ranking(catalog, self.encoder, reader=self.reader)
-
-    def centred(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of the asking side, as the product compares them."""
-        vectors = self.encoder.encode_queries([text.normalise(one) for one in texts])
-        return self.matcher.catalog.centring.queries(vectors)
 
     def strangers(self, issue: Issue) -> list[Company]:
         """Who is listed for an issue and not judged for it, best first; anybody if none is."""

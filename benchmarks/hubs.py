@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import written
 from conditions import conditions, save
-from effects import Ranking, RememberingEncoder
+from effects import Ranking
 from numpy.typing import NDArray
+from remembering import RememberingEncoder
 from scipy.special import log_ndtr
 
 from matcher import background, text

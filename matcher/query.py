@@ -8,6 +8,7 @@ are only not searched by, and the shortlist says which they were.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 
@@ -68,22 +69,16 @@ def query_of(
     The title is always searched by, and an issue of which nothing would be left is as it is.
     """
     sentences = text.sentences(issue.description)
-    kept = [one for one in sentences if not _REFUSED.search(text.normalise(one))]
-    if len(issue.description) > _LONG and kept:
-        normalised = [text.normalise(one) for one in kept]
-        asked, usual = encode([text.normalise(issue.title), *normalised]), procedure()
+    normalised = [text.normalise(one) for one in sentences]
+    kept = np.array([not _REFUSED.search(one) for one in normalised], dtype=bool)
+    if len(issue.description) > _LONG and kept.any():
+        asked = encode([text.normalise(issue.title), *compress(normalised, kept)])
         # einsum adds in a fixed order, whatever the number of threads
-        beside = np.einsum("id,jd->ij", asked[1:], usual, dtype=np.float64).max(axis=1)
+        beside = np.einsum("id,jd->ij", asked[1:], procedure(), dtype=np.float64).max(axis=1)
         about = np.einsum("id,d->i", asked[1:], asked[0], dtype=np.float64)
         far = np.round(beside - about, 6) > _BESIDE
-        kept = [one for one, is_far in zip(kept, far.tolist(), strict=True) if not is_far]
-    if len(kept) == len(sentences) or not (kept or issue.title.strip()):
+        kept[kept] = ~far
+    if kept.all() or not (kept.any() or issue.title.strip()):
         return Query(issue)
-    rest = list(kept)
-    left_out = []
-    for one in sentences:
-        if rest and one == rest[0]:
-            rest.pop(0)
-        else:
-            left_out.append(one)
-    return Query(replace(issue, description="".join(kept)), tuple(left_out))
+    searched = replace(issue, description="".join(compress(sentences, kept)))
+    return Query(searched, tuple(compress(sentences, ~kept)))

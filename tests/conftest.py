@@ -3,17 +3,9 @@ from pathlib import Path
 
 import pytest
 import pytest_socket
-from examples import (
-    COMPANIES,
-    ISSUES,
-    LINES,
-    FakeEncoder,
-    FakeReader,
-    Remembering,
-    RememberingReader,
-    write_table,
-)
+from examples import COMPANIES, ISSUES, LINES, FakeEncoder, FakeReader, write_table
 from hypothesis import settings
+from remembering import RememberingEncoder, RememberingReader
 
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
@@ -36,7 +28,7 @@ def bundled() -> Encoder:
     """The bundled encoder, which reads no text twice."""
     from matcher.embed import load_encoder
 
-    return Remembering(load_encoder())
+    return RememberingEncoder(load_encoder())
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,13 @@
 import csv
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from matcher.bridge import Line
-from matcher.types import Encoder, Reader, Scores, Vectors
+from matcher.types import Scores, Vectors
 
 Table = Sequence[Mapping[str, str]]
 
@@ -200,47 +200,6 @@ class FakeReader:
         self.pairs += pairs
         texts = ["\0".join((self.id, *pair)).encode() for pair in pairs]
         return np.array([hashlib.sha256(text).digest()[0] / 255 for text in texts])
-
-
-class RememberingReader:
-    """A reader that takes a pair it has read from memory; the probabilities are the other's."""
-
-    def __init__(self, reader: Reader) -> None:
-        self.id = reader.id
-        self._reader = reader
-        self._known: dict[tuple[str, str], float] = {}
-
-    def read(self, pairs: Sequence[tuple[str, str]], *, advance: object = None) -> Scores:
-        fresh = sorted(set(pairs) - self._known.keys())
-        self._known.update(zip(fresh, self._reader.read(fresh).tolist(), strict=True))
-        return np.array([self._known[pair] for pair in pairs])
-
-
-class Remembering:
-    """An encoder that takes a text it has seen from memory; the vectors are those of the other."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self.id, self.dim = encoder.id, encoder.dim
-        self.pieces = encoder.pieces
-        self._encoder = encoder
-        self._queries: dict[str, Vectors] = {}
-        self._documents: dict[str, Vectors] = {}
-
-    def encode_queries(self, texts: Sequence[str], *, advance: object = None) -> Vectors:
-        return self._recall(texts, self._queries, self._encoder.encode_queries)
-
-    def encode_documents(self, texts: Sequence[str], *, advance: object = None) -> Vectors:
-        return self._recall(texts, self._documents, self._encoder.encode_documents)
-
-    def _recall(
-        self,
-        texts: Sequence[str],
-        known: dict[str, Vectors],
-        encode: Callable[[Sequence[str]], Vectors],
-    ) -> Vectors:
-        fresh = sorted(set(texts) - known.keys())
-        known.update(zip(fresh, encode(fresh), strict=True))
-        return np.array([known[text] for text in texts], dtype=np.float32).reshape(-1, self.dim)
 
 
 class Crash(BaseException):

@@ -1,25 +1,18 @@
 import csv
 import importlib
-import sys
 import time
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from matcher.corpus import read_companies, read_issues
 
-FOLDER = Path(__file__).parent.parent / "benchmarks"
 COUNT = 300
 
 
 def script(name: str) -> ModuleType:
-    """A script of the benchmarks folder, which is no package: scripts find each other beside."""
-    sys.path.insert(0, str(FOLDER))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(FOLDER))
+    """A script of the benchmarks folder, imported when asked for: some import what is slow."""
+    return importlib.import_module(name)
 
 
 @pytest.fixture(scope="module")

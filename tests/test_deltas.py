@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher.embed.bundled import BundledEncoder
-from matcher.embed.deltas import DOWN, LINEAR, UP, Deltas, Weights, save
+from matcher.embed.deltas import DOWN, LINEAR, UP, Deltas, Weights, on_top, save
 from matcher.embed.packed import PackedModel, packed_path
 from matcher.embed.reader import BundledReader
 from matcher.errors import MatcherError
@@ -232,6 +232,23 @@ def test_number_of_threads_does_not_change_a_bit_of_a_change(tmp_path):
         for threads in ("1", "2", "3")
     }
     assert len(said) == 1
+
+
+def test_deltas_on_top_of_deltas_change_a_matrix_by_both():
+    draw = np.random.default_rng(1)
+    first, second = (
+        {
+            f"l{layer}.q.down": draw.normal(size=(rank, 6)).astype(np.float32),
+            f"l{layer}.q.up": draw.normal(size=(5, rank)).astype(np.float32),
+        }
+        for layer, rank in ((3, 2), (3, 4))
+    )
+    below = {"l0.q.down": np.ones((2, 6), np.float32), "l0.q.up": np.ones((5, 2), np.float32)}
+    both = Deltas(on_top(first | below, second | {"head.first": np.zeros(6)}), {}, "")
+    expected = sum(one["l3.q.up"] @ one["l3.q.down"] for one in (first, second))
+    assert np.allclose(both.change("l3.q"), expected, atol=1e-5)
+    assert np.allclose(both.change("l0.q"), 2.0)
+    assert both.array("head.first").shape == (6,)
 
 
 # What belongs together

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from examples import COMPANIES, ISSUES, FakeEncoder, FakeReader, write_table
+from remembering import RememberingEncoder, RememberingReader
 from test_benchmarks import script
 
 from matcher import text
@@ -31,7 +32,7 @@ def cases(tmp_path_factory):
         issues=[issue for issue in issues if issue.issue_id in QRELS],
         companies=read_companies(write_table(folder / "companies.csv", COMPANIES)).records,
         qrels=QRELS,
-        encoder=effects.RememberingEncoder(FakeEncoder()),
+        encoder=RememberingEncoder(FakeEncoder()),
         reader=None,
     )
 
@@ -218,7 +219,7 @@ def test_of_twins_the_first_stands_for_all(cases, issue):
 
 
 def test_ranking_without_quotations_is_that_of_the_product(cases):
-    reader = effects.RememberingReader(FakeReader())
+    reader = RememberingReader(FakeReader())
     catalog = cases.matcher.catalog
     found = effects.lists(effects.Ranking(catalog, cases.encoder, reader=reader), cases.issues)
     product = Matcher(catalog, cases.encoder, reader=FakeReader())

@@ -11,7 +11,7 @@ from matcher.embed.deltas import Deltas, Weights, save
 from matcher.embed.layers import Input, Layers, hide
 from matcher.embed.packed import PackedModel, packed_path
 from matcher.embed.reader import BundledReader
-from matcher.embed.reader_training import Graded, ReaderRecipe, on_top, train_reader
+from matcher.embed.reader_training import Graded, ReaderRecipe, train_reader
 from matcher.embed.training import Recipe, adapt, ndcg_at_10, schedule
 from matcher.errors import MatcherError
 from matcher.types import Example
@@ -146,20 +146,3 @@ def test_ndcg_is_the_fields_own():
     qrels = {"q": {str(at): int(gain) for at, gain in enumerate(gains)}}
     expected = ir_measures.calc_aggregate([ir_measures.nDCG @ 10], qrels, run)
     assert ndcg_at_10(scores, gains) == pytest.approx(next(iter(expected.values())))
-
-
-def test_deltas_on_top_of_deltas_change_a_matrix_by_both():
-    draw = np.random.default_rng(1)
-    first, second = (
-        {
-            f"l{layer}.q.down": draw.normal(size=(rank, 6)).astype(np.float32),
-            f"l{layer}.q.up": draw.normal(size=(5, rank)).astype(np.float32),
-        }
-        for layer, rank in ((3, 2), (3, 4))
-    )
-    below = {"l0.q.down": np.ones((2, 6), np.float32), "l0.q.up": np.ones((5, 2), np.float32)}
-    both = Deltas(on_top(first | below, second | {"head.first": np.zeros(6)}), {}, "")
-    expected = sum(one["l3.q.up"] @ one["l3.q.down"] for one in (first, second))
-    assert np.allclose(both.change("l3.q"), expected, atol=1e-5)
-    assert np.allclose(both.change("l0.q"), 2.0)
-    assert both.array("head.first").shape == (6,)

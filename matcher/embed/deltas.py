@@ -95,6 +95,20 @@ def save(path: Path, arrays: Mapping[str, NDArray[np.float32]], told: Mapping[st
     path.chmod(0o644)  # the library writes for the owner alone
 
 
+def on_top(
+    first: Mapping[str, NDArray[np.float32]], second: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """The arrays of deltas that change a matrix as the first do, and then as the second do.
+
+    Their ranks add up: `up1 @ down1 + up2 @ down2` is one product of the matrices side by side.
+    """
+    both = dict(first) | dict(second)
+    for name in first.keys() & second.keys():
+        axis = 0 if name.endswith(DOWN) else 1
+        both[name] = np.concatenate([first[name], second[name]], axis=axis)
+    return both
+
+
 class Weights:
     """The bundled weights, with or without deltas: what a graph is built from."""
 

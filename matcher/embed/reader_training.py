@@ -8,7 +8,7 @@ each pair, so that scores of different issues can be compared.
 import hashlib
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 
 from matcher.embed.bundled import DOCUMENT_PROMPT, QUERY_PROMPT
-from matcher.embed.deltas import DOWN, Deltas, Weights
+from matcher.embed.deltas import Deltas, Weights, on_top
 from matcher.embed.layers import Input, Layers, Merged, hide, learn, leaves
 from matcher.embed.packed import PackedModel, packed_path
 from matcher.embed.reader import LIMIT
@@ -116,20 +116,6 @@ def train_reader(
         "apart": {"before": curve[0]["apart"], "after": best},
     }
     return on_top(encoder.arrays() if encoder else {}, kept), told
-
-
-def on_top(
-    first: Mapping[str, NDArray[np.float32]], second: Mapping[str, NDArray[np.float32]]
-) -> dict[str, NDArray[np.float32]]:
-    """The arrays of deltas that change a matrix as the first do, and then as the second do.
-
-    Their ranks add up: `up1 @ down1 + up2 @ down2` is one product of the matrices side by side.
-    """
-    both = dict(first) | dict(second)
-    for name in first.keys() & second.keys():
-        axis = 0 if name.endswith(DOWN) else 1
-        both[name] = np.concatenate([first[name], second[name]], axis=axis)
-    return both
 
 
 class _Head(torch.nn.Module):
