@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,13 +22,15 @@ from matcher import background, bridge, records, sdgs, segments, text
 from matcher.bridge import Bridge, Line
 from matcher.embed.centring import Centring
 from matcher.errors import DataError, ForeignOutput, MatcherError, StaleCatalog
+from matcher.index.calibration import calibrate
 from matcher.index.dense import DenseIndex
 from matcher.index.facets import Facets
 from matcher.index.lexical import LexicalIndex
+from matcher.index.lists import arrange
 from matcher.settings import Settings
 from matcher.types import Advance, Company, Encoder, Fault, Reading, Rows, Vectors
 
-FORMAT = 2  # 2 holds the bridge and the spread of cosines
+FORMAT = 3  # 2 holds the bridge and the spread of cosines, 3 the index as it is searched
 _MANIFEST = "manifest.json"
 _SEGMENT = "segment-"
 _STAGED = ".staged-"
@@ -53,7 +55,7 @@ class Catalog:
     id: str  # of content, encoder and BM25 parameters
     encoder_id: str
     bm25: tuple[float, float]  # k1, b
-    companies: tuple[Company, ...]  # in company_id order
+    companies: tuple[Company, ...]  # in company_id order; many are laid out by `index.lists`
     in_pieces: int  # profiles longer than the encoder's limit, read in several pieces
     provenance: Provenance
     faults: tuple[Fault, ...]
@@ -64,11 +66,11 @@ class Catalog:
     bigrams: LexicalIndex
     bridge: Bridge
     facets: Facets
+    profiles: NDArray[np.uint64]  # (n,) a number for each text: equal where profiles are
 
-    @property
-    def rows(self) -> Rows:
-        """Every row, ascending."""
-        return np.arange(len(self.companies), dtype=np.int64)
+    def alike(self, rows: Rows) -> Rows:
+        """These rows and all that have the profile of one of them, ascending."""
+        return np.flatnonzero(np.isin(self.profiles, self.profiles[rows])).astype(np.int64)
 
     @classmethod
     def build(
@@ -92,19 +94,34 @@ class Catalog:
         settings, reading = settings or Settings(), _reading(companies)
         documents = [text.normalise(text.company_text(company)) for company in reading]
         vectors = _encode(documents, encoder, former, advance)
-        k1, b = settings.bm25_k1, settings.bm25_b
-        return cls._of(
+        told = _with_goals(reading.records, vectors, encoder)
+        crossed = _bridge(bridge.shipped() if lines is None else tuple(lines), encoder, former)
+        asked, centring = _centring(vectors, encoder)
+        bm25 = settings.bm25_k1, settings.bm25_b
+        content = _content_id(encoder.id, bm25, told, vectors, crossed.id)
+        laid = arrange(centring.documents(vectors), *Facets.columns(told))
+        told = tuple(told[row] for row in laid.order)
+        documents = [documents[row] for row in laid.order]
+        vectors, facets = vectors[laid.order], Facets.build(told)
+        lots = np.array([_number(company.company_id) for company in told], dtype=np.uint64)
+        dense = DenseIndex.build(centring.documents(vectors), lots=lots, lists=laid.lists)
+        dense.budget = calibrate(dense, facets, np.concatenate([asked, crossed.vectors]))
+        return cls(
+            id=content,
             encoder_id=encoder.id,
-            bm25=(k1, b),
-            companies=_with_goals(reading.records, vectors, encoder),
+            bm25=bm25,
+            companies=told,
             in_pieces=sum(count > 1 for count in encoder.pieces(documents)),
             provenance=_provenance(reading),
             faults=reading.faults,
             vectors=vectors,
-            centring=_centring(vectors, encoder),
-            words=LexicalIndex.build("words", [text.lemmas(d) for d in documents], k1=k1, b=b),
-            bigrams=LexicalIndex.build("bigrams", [text.bigrams(d) for d in documents], k1=k1, b=b),
-            bridge=_bridge(bridge.shipped() if lines is None else tuple(lines), encoder, former),
+            centring=centring,
+            dense=dense,
+            words=_lexical("words", text.lemmas, documents, bm25),
+            bigrams=_lexical("bigrams", text.bigrams, documents, bm25),
+            bridge=crossed,
+            facets=facets,
+            profiles=np.array([_number(document) for document in documents], dtype=np.uint64),
         )
 
     @classmethod
@@ -118,56 +135,25 @@ class Catalog:
         folder = Path(folder)
         manifest = _read_manifest(folder)
         segment = folder / manifest["segment"]
-        segments.verify(segment, manifest["files"])
+        segments.verify(segment, manifest["files"], manifest["samples"])
         companies, faults = segments.read_records(segment / "records.duckdb")
-        size = len(companies)
         query_mean, document_mean = np.load(segment / "means.npy")
-        return cls._of(
+        return cls(
+            id=manifest["id"],
             encoder_id=manifest["encoder"],
             bm25=(manifest["bm25"]["k1"], manifest["bm25"]["b"]),
             companies=companies,
             in_pieces=manifest["in_pieces"],
             provenance=Provenance(**manifest["provenance"]),
             faults=faults,
-            vectors=np.load(segment / "vectors.npy"),
+            vectors=np.load(segment / "vectors.npy", mmap_mode="r"),
             centring=Centring(query_mean, document_mean, manifest["spread"]),
-            words=LexicalIndex.load("words", size, segment / "words"),
-            bigrams=LexicalIndex.load("bigrams", size, segment / "bigrams"),
+            dense=DenseIndex.load(segment / "dense"),
+            words=LexicalIndex.load("words", len(companies), segment / "words"),
+            bigrams=LexicalIndex.load("bigrams", len(companies), segment / "bigrams"),
             bridge=Bridge(_lines(segment / "bridge.json"), np.load(segment / "bridge.npy")),
-        )
-
-    @classmethod
-    def _of(
-        cls,
-        *,
-        encoder_id: str,
-        bm25: tuple[float, float],
-        companies: tuple[Company, ...],
-        in_pieces: int,
-        provenance: Provenance,
-        faults: tuple[Fault, ...],
-        vectors: Vectors,
-        centring: Centring,
-        words: LexicalIndex,
-        bigrams: LexicalIndex,
-        bridge: Bridge,
-    ) -> "Catalog":
-        """The catalog with what is derived from its parts."""
-        return cls(
-            id=_content_id(encoder_id, bm25, companies, vectors, bridge.id),
-            encoder_id=encoder_id,
-            bm25=bm25,
-            companies=companies,
-            in_pieces=in_pieces,
-            provenance=provenance,
-            faults=faults,
-            vectors=vectors,
-            centring=centring,
-            dense=DenseIndex(centring.documents(vectors)),
-            words=words,
-            bigrams=bigrams,
-            bridge=bridge,
-            facets=Facets(companies),
+            facets=Facets.load(segment / "facets"),
+            profiles=np.load(segment / "profiles.npy", mmap_mode="r"),
         )
 
     def save(self, folder: Path | str) -> None:
@@ -194,6 +180,9 @@ class Catalog:
         np.save(staged / "vectors.npy", self.vectors)
         means = np.stack([self.centring.query_mean, self.centring.document_mean])
         np.save(staged / "means.npy", means)
+        np.save(staged / "profiles.npy", self.profiles)
+        self.dense.save(staged / "dense")
+        self.facets.save(staged / "facets")
         self.words.save(staged / "words")
         self.bigrams.save(staged / "bigrams")
         np.save(staged / "bridge.npy", self.bridge.vectors)
@@ -212,7 +201,9 @@ class Catalog:
             "companies": len(self.companies),
             "in_pieces": self.in_pieces,
             "provenance": asdict(self.provenance),
+            "budget": self.dense.budget.told() if self.dense.budget else [],
             "files": segments.hashes(staged),
+            "samples": segments.samples(staged),
         }
         staged.rename(segment)
         segments.replace_text(
@@ -258,11 +249,27 @@ def _encode(
     return vectors
 
 
-def _centring(vectors: Vectors, encoder: Encoder) -> Centring:
-    """The means of this catalog, from the shipped background and its own documents."""
+def _centring(vectors: Vectors, encoder: Encoder) -> tuple[Vectors, Centring]:
+    """The background's issues, centred, and the means by which that is done."""
     queries = encoder.encode_queries([text.normalise(one) for one in background.issues()])
     prior = encoder.encode_documents([text.normalise(one) for one in background.profiles()])
-    return Centring.fit(queries, vectors, prior)
+    centring = Centring.fit(queries, vectors, prior)
+    return centring.queries(queries), centring
+
+
+def _lexical(
+    source: str,
+    cut: Callable[[str], Sequence[str]],
+    documents: Sequence[str],
+    bm25: tuple[float, float],
+) -> LexicalIndex:
+    k1, b = bm25
+    return LexicalIndex.build(source, [cut(document) for document in documents], k1=k1, b=b)
+
+
+def _number(content: str) -> int:
+    """64 bits of a text's SHA-256: equal for equal texts, and in no order that favours anybody."""
+    return int.from_bytes(hashlib.sha256(content.encode()).digest()[:8])
 
 
 def _bridge(lines: tuple[Line, ...], encoder: Encoder, former: Catalog | None) -> Bridge:

@@ -28,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_DONE, _REJECTED, _UNUSABLE, _INTERRUPTED = 0, 1, 2, 130
+_DONE, _REJECTED, _PROBLEM, _UNUSABLE, _INTERRUPTED = 0, 1, 1, 2, 130
 
 
 @app.command("match")
@@ -190,6 +190,19 @@ def export(
     export_encoder(folder, bundled_deltas(encoder))
     print(f"{folder} に書き出しました。--encoder {folder} で使えます。")
     return _DONE
+
+
+@app.command("doctor")
+def doctor(catalog: options.StoredCatalog = None, as_json: options.AsJson = False) -> int:
+    """この計算機で matcher が十分な速さで動くかを調べ、直し方を示します。通信はしません。"""
+    from matcher.doctor import examine
+
+    found = examine(catalog)
+    if as_json:
+        console.print_json(asdict(found))
+    else:
+        console.print_diagnosis(found)
+    return _PROBLEM if found.has_problem else _DONE
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

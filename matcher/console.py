@@ -10,10 +10,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from matcher.catalog import Catalog
+    from matcher.doctor import Diagnosis
+    from matcher.doctor.finding import Finding
     from matcher.evaluation import Comparison, Estimate, Evaluation
     from matcher.job import Outcome, Stage
     from matcher.types import Advance, Fault, Shortlist
 
+_LEVELS = {"良好": "green", "注意": "yellow", "問題": "red"}
+_WIDEST, _LABEL = 80, 20  # cells of a line of doctor, and of what stands before its text
 _SHOWN = 20  # problems that build prints; it writes no rejected.csv
 
 
@@ -120,12 +124,43 @@ def print_evaluation(found: "Evaluation") -> None:
         print(f"判定のない課題 {len(found.unjudged_issues)}件は数えていません。")
 
 
+def print_diagnosis(found: "Diagnosis") -> None:
+    """Print each finding with its level, and what to do where something is amiss."""
+    shown = _console()
+    for finding in found.findings:
+        _print_finding(shown, finding)
+    levels = [finding.level for finding in found.findings]
+    counts = "、".join(f"{name} {sum(level == name for level in levels)}" for name in _LEVELS)
+    print(f"\n{counts}（{found.seconds:.1f}秒で調べました）")
+    print("注意＝動くが、遅いか、使えない機能がある　問題＝このままでは使えない")
+
+
 def print_json(value: object) -> None:
     """Print a value as JSON that the output can show."""
     import json
 
     is_unicode = "utf" in (sys.stdout.encoding or "utf-8").lower()  # else \uXXXX loses nothing
     print(json.dumps(value, ensure_ascii=not is_unicode, indent=2))
+
+
+def _print_finding(shown: "Console", finding: "Finding") -> None:
+    """The level and the topic beside what was found; cost and remedy below."""
+    from rich.cells import set_cell_size
+    from rich.text import Text
+
+    from matcher.report.terminal import wrap
+
+    width = max(20, min(shown.width, _WIDEST) - _LABEL)
+    label = f"{finding.level}  {finding.topic}"
+    for head, told in (
+        (label, finding.found),
+        ("影響".rjust(_LABEL - 4), finding.cost),
+        ("対処".rjust(_LABEL - 4), finding.remedy),
+    ):
+        for at, line in enumerate(wrap(told, width) if told else ()):
+            shown_head = Text(set_cell_size("" if at else head, _LABEL))
+            shown_head.stylize(_LEVELS[finding.level], 0, 2 if head == label else 0)
+            shown.print(shown_head + line, no_wrap=True, overflow="ignore", crop=False)
 
 
 def _console() -> "Console":

@@ -19,6 +19,9 @@ Companies = Annotated[
 CompanyTable = Annotated[Path, typer.Argument(metavar="COMPANIES", help="企業の表")]
 Out = Annotated[Path, typer.Option(help="結果を書くフォルダー")]
 CatalogFolder = Annotated[Path, typer.Option("--catalog", help="カタログを書くフォルダー")]
+StoredCatalog = Annotated[
+    Path | None, typer.Option("--catalog", help="壊れていないか、ここで使えるかも調べるカタログ")
+]
 Top = Annotated[int, typer.Option(help="課題ごとの候補の数")]
 RegionRule = Annotated[
     str, typer.Option(help="serves=対応地域 prefecture=同じ都道府県 block=同じ地方 any=問わない")

@@ -17,8 +17,10 @@ from matcher.errors import MatcherError, StaleCatalog
 from matcher.index.facets import Allowed
 from matcher.query import PROCEDURE, Query, query_of
 from matcher.rank import bands, copies, explain, features, fusion, ranker
+from matcher.search import Search
 from matcher.settings import Settings
 from matcher.types import (
+    Company,
     Constraint,
     Encoder,
     Entry,
@@ -27,6 +29,7 @@ from matcher.types import (
     Reader,
     RegionRule,
     Rows,
+    Scores,
     SdgRule,
     Shortlist,
     Status,
@@ -82,22 +85,22 @@ class Matcher:
         vectors = self._encode(queries)
         drafts: list[_Draft] = []
         for some in _together(len(issues), len(self.catalog.companies)):
-            found = [self._search(queries[at], vectors[at]) for at in some]
-            read = self._read([(issues[at], queries[at]) for at in some], found)
-            for at, hits, reading in zip(some, found, read, strict=True):
+            searches = [self._search(queries[at], vectors[at]) for at in some]
+            read = self._read([issues[at] for at in some], searches)
+            for at, search, reading in zip(some, searches, read, strict=True):
                 constraint = constraint_of(issues[at], region_rule, sdg_rule)
                 allowed = self.catalog.facets.allowed(constraint)
-                parts = [
-                    *(self._part(hit.at(allowed.rows)) for hit in (*hits, *reading)),
-                    self._part(self.catalog.facets.shared_goals(constraint, allowed.rows)),
-                    self._part(self.catalog.facets.nearness(constraint, allowed.rows)),
-                ]
+                parts = self._parts(
+                    search, reading, constraint, self._named(search, reading, top, allowed)
+                )
                 fused = fusion.total(parts)
-                status = self._status(queries[at], allowed.rows, hits[0], reading)
+                status = self._status(search, reading, allowed, fused.rows)
                 k = top if status == "ranked" else 0
                 places = ranker.first(fused, parts, k, issues[at].issue_id, self.catalog.companies)
                 drafts.append(
-                    _Draft(issues[at], asked[at], vectors[at], constraint, allowed, status, places)
+                    _Draft(
+                        issues[at], asked[at], search.crossings, constraint, allowed, status, places
+                    )
                 )
         return self._explained(drafts)
 
@@ -108,62 +111,69 @@ class Matcher:
     def _procedure(self) -> Vectors:
         return self._encode(PROCEDURE)
 
-    def _search(self, query: str, vector: NDArray[np.float32]) -> list[Hits]:
-        """What each search finds in the whole catalog, dense first."""
-        catalog = self.catalog
+    def _search(self, query: str, vector: NDArray[np.float32]) -> Search:
+        return Search(self.catalog, query, vector, self.settings)
+
+    def _named(self, search: Search, reading: "_Reading", top: int, allowed: Allowed) -> Rows:
+        """The allowed rows that may get a place: those the searches name, and all that were read.
+
+        Goals and region can add a little; the reader can add much, but only where it read.
+        """
+        spare = self.settings.sdgs_weight + self.settings.region_weight
+        named = search.first(top, allowed.bitmap, spare)
+        return np.union1d(named, reading.rows[allowed.bitmap.holds(reading.rows)])
+
+    def _parts(
+        self, search: Search, reading: "_Reading", constraint: Constraint, rows: Rows
+    ) -> list[Hits]:
+        """Every part of the score of these rows."""
+        facets = self.catalog.facets
         found = [
-            catalog.dense.search(vector, catalog.rows),
-            catalog.words.search(text.lemmas(query), catalog.rows),
-            catalog.bigrams.search(text.bigrams(query), catalog.rows),
+            *search.hits(rows),
+            *([reading.hits(rows)] if self._reads() else []),
+            facets.shared_goals(constraint, rows),
+            facets.nearness(constraint, rows),
         ]
-        if self.settings.bridge_weight:
-            answers = [
-                (crossing.share, [lemma for term in crossing.line.lemmas() for lemma in term])
-                for crossing in self._cross(vector)
-            ]
-            found.append(catalog.words.search_weighted("bridge", answers, catalog.rows))
-        return found
+        return [self._part(hits) for hits in found]
 
-    def _cross(self, vector: NDArray[np.float32]) -> list[Crossing]:
-        return self.catalog.bridge.crossings(vector) if self.settings.bridge_weight else []
-
-    def _read(
-        self, asked: Sequence[tuple[Issue, str]], found: Sequence[Sequence[Hits]]
-    ) -> list[list[Hits]]:
-        """For each issue and its query what the reader says; nothing where nothing is read.
+    def _read(self, issues: Sequence[Issue], searches: Sequence[Search]) -> list["_Reading"]:
+        """For each issue whom the reader read and what it says of them.
 
         It says nothing below zero, so that whoever was read stands before whoever was not.
         """
         if not self._reads():
-            return [[] for _ in asked]
+            return [_Reading(np.zeros(0, np.int64), np.zeros(0)) for _ in issues]
         chosen = [
-            self._worth_reading(issue, hits) for (issue, _), hits in zip(asked, found, strict=True)
+            self._worth_reading(issue, search)
+            for issue, search in zip(issues, searches, strict=True)
         ]
         companies = self.catalog.companies
         pairs = [
-            (query, text.normalise(text.company_text(companies[row])))
-            for (_, query), rows in zip(asked, chosen, strict=True)
+            (search.query, text.normalise(text.company_text(companies[row])))
+            for search, rows in zip(searches, chosen, strict=True)
             for row in rows
         ]
         spoken = features.conviction(self._loaded_reader().read(pairs))
         ends = np.cumsum([len(rows) for rows in chosen])[:-1]
-        read = []
-        for rows, values in zip(chosen, np.split(spoken, ends), strict=True):
-            scores = np.zeros(len(companies))
-            scores[rows] = values
-            read.append([Hits.best_first("reader", self.catalog.rows, scores)])
-        return read
+        return [
+            _Reading(rows, values)
+            for rows, values in zip(chosen, np.split(spoken, ends), strict=True)
+        ]
 
-    def _worth_reading(self, issue: Issue, found: Sequence[Hits]) -> Rows:
+    def _worth_reading(self, issue: Issue, search: Search) -> Rows:
         """The first companies of the catalog, and the first that serve the issue's prefecture.
 
         Whom the rules of a run leave out does not change who is read: a pair has one score. Whoever
-        ties with one of them is read too: one profile has one score, whomever its company serves.
+        ties with one of them is read too, and whoever has the profile of one of them: one profile
+        has one score, whomever its company serves.
         """
-        total = fusion.total([self._part(hits) for hits in found])
-        serving = self.catalog.facets.allowed(constraint_of(issue, "serves", "ignore")).rows
-        first = [hits.scores[: self.settings.read] for hits in (total, total.at(serving))]
-        return np.sort(total.rows[np.isin(total.scores, np.concatenate(first))])
+        facets, read = self.catalog.facets, self.settings.read
+        serving = facets.allowed(constraint_of(issue, "serves", "ignore")).bitmap
+        rows = np.union1d(search.first(read, facets.everyone), search.first(read, serving))
+        total = fusion.total([self._part(hits) for hits in search.hits(rows)])
+        served = total.at(rows[serving.holds(rows)])
+        first = np.concatenate([total.scores[:read], served.scores[:read]])
+        return self.catalog.alike(total.rows[np.isin(total.scores, first)])
 
     def _loaded_reader(self) -> Reader:
         if self._reader is None or isinstance(self._reader, str):
@@ -175,20 +185,27 @@ class Matcher:
         weight: float = getattr(self.settings, f"{hits.source}_weight")
         return features.weigh(features.standardise(hits), weight)
 
-    def _status(self, query: str, rows: Rows, dense: Hits, reading: Sequence[Hits]) -> Status:
-        """Whether there is anything to go on, in the issue and in the companies of these rows."""
-        words = text.lemmas(query)
+    def _status(self, search: Search, reading: "_Reading", allowed: Allowed, named: Rows) -> Status:
+        """Whether there is anything to go on, in the issue and in the companies allowed."""
+        words = text.lemmas(search.query)
         if not words:
             return "unclear"
-        near = dense.at(rows)
-        nearness = near.scores / self.catalog.centring.spread
-        shared = self.catalog.words.shared(words)[near.rows]
         best: float | None = None
-        if reading and bands.READER in self._loaded_reader().id:  # others have their own scale
+        if (
+            self._reads() and bands.READER in self._loaded_reader().id
+        ):  # others have their own scale
             # Zero: none of these was read (a narrow rule), so nobody said that they are hopeless.
-            best = float(reading[0].at(rows).scores.max(initial=0.0)) or None
-        found = ranker.has_evidence(nearness, len(set(words)), shared, self.settings, best)
-        return "ranked" if found else "no_candidate"
+            said = reading.scores[allowed.bitmap.holds(reading.rows)]
+            best = float(said.max(initial=0.0)) or None
+
+        def has_evidence(rows: Rows) -> bool:
+            near = search.dense(rows)
+            nearness = near.scores / self.catalog.centring.spread
+            shared = self.catalog.words.shared(words, near.rows)
+            return ranker.has_evidence(nearness, len(set(words)), shared, self.settings, best)
+
+        # Evidence nearly always lies with those who may get a place: nobody else is looked at then.
+        return "ranked" if has_evidence(named) or has_evidence(allowed.rows) else "no_candidate"
 
     def _explained(self, drafts: Sequence["_Draft"]) -> list[Shortlist]:
         """The shortlists of the drafts, each place with its evidence.
@@ -236,10 +253,7 @@ class Matcher:
     def _entry(self, draft: "_Draft", issue: explain.Passage, at: int) -> Entry:
         place = draft.places[at]
         company, profile = self.catalog.companies[place.row], self._profiles[place.row]
-        spans = explain.evidence(
-            issue, profile, self._cross(draft.vector), self._rarity, self.settings.spans
-        )
-        copied = copies.repeats(text.issue_text(draft.issue), text.company_text(company))
+        spans = explain.evidence(issue, profile, draft.crossings, self._rarity, self.settings.spans)
         shared = draft.issue.sdgs & company.sdgs
         quotes = sorted(self._quotes.get(place.row, {}).items())
         return Entry(
@@ -251,25 +265,30 @@ class Matcher:
             region_reason=explain.region_reason(company, draft.constraint),
             evidence=spans,
             goal_quotes={goal: quote for goal, quote in quotes if goal in shared},
-            band=self._band(place.score, issue, profile, copied),
+            band=self._band(draft.issue, company, place.score, issue, profile),
         )
 
     def _band(
-        self, score: float, issue: explain.Passage, profile: explain.Passage, is_copied: bool
+        self,
+        issue: Issue,
+        company: Company,
+        score: float,
+        asked: explain.Passage,
+        profile: explain.Passage,
     ) -> bands.Band | None:
         """How sure a place is; None where such scores were never calibrated."""
         reader_id = self._loaded_reader().id if self._reads() else None
         if not bands.is_calibrated(self.settings, self.encoder.id, reader_id):
             return None
         issue_words, company_words = (
-            len({word.lemma for word in passage.words}) for passage in (issue, profile)
+            len({word.lemma for word in passage.words}) for passage in (asked, profile)
         )
         return bands.band(
             score,
             is_read=reader_id is not None,
             issue_words=issue_words,
             company_words=company_words,
-            is_copied=is_copied,
+            is_copied=copies.repeats(text.issue_text(issue), text.company_text(company)),
         )
 
     def _reads(self) -> bool:
@@ -282,13 +301,28 @@ class Matcher:
         return math.log(1 + (size - held + 0.5) / (held + 0.5))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reading:
+    """Whom the reader read, ascending, and how far that speaks for each."""
+
+    rows: Rows
+    scores: Scores
+
+    def hits(self, rows: Rows) -> Hits:
+        """What was said of these rows; nothing, that is zero, where nothing was read."""
+        scores = np.zeros(len(rows))
+        read = np.isin(rows, self.rows)
+        scores[read] = self.scores[np.searchsorted(self.rows, rows[read])]
+        return Hits.best_first("reader", rows, scores)
+
+
 @dataclass(frozen=True, slots=True)
 class _Draft:
     """A shortlist before its places are explained."""
 
     issue: Issue
     query: Query
-    vector: NDArray[np.float32]  # centred
+    crossings: Sequence[Crossing]
     constraint: Constraint
     allowed: Allowed
     status: Status
@@ -299,7 +333,7 @@ class _Draft:
             issue=self.issue,
             constraint=self.constraint,
             status=self.status,
-            considered=len(self.allowed.rows),
+            considered=len(self.allowed),
             excluded=self.allowed.excluded,
             entries=tuple(entries),
             unsearched=self.query.left_out,

@@ -182,7 +182,8 @@ def test_options_reach_the_run(call, issues_csv, companies_csv, out, tmp_path):
 
 
 def test_help_of_every_command_is_japanese_and_ends_well(call):
-    commands = ("match", "build", "show", "evaluate", "demo", "train-encoder", "export-encoder")
+    trained = ("train-encoder", "export-encoder")
+    commands = ("match", "build", "show", "evaluate", "demo", *trained, "doctor")
     for command in commands:
         status, shown, _ = call(command, "--help")
         assert status == 0

@@ -54,7 +54,7 @@ def company(**fields):
 
 
 def rows_of(companies, **fields):
-    return Facets(companies).allowed(Constraint(**fields)).rows.tolist()
+    return Facets.build(companies).allowed(Constraint(**fields)).rows.tolist()
 
 
 def every(companies):
@@ -85,7 +85,7 @@ def is_in_goals(one, constraint):
 @settings(deadline=None, max_examples=400)
 @given(COMPANIES, CONSTRAINTS)
 def test_allowed_rows_and_excluded_counts_are_those_of_the_rules(companies, constraint):
-    allowed = Facets(companies).allowed(constraint)
+    allowed = Facets.build(companies).allowed(constraint)
     region = [is_in_region(one, constraint) for one in companies]
     goals = [is_in_goals(one, constraint) for one in companies]
     both = [row for row in range(len(companies)) if region[row] and goals[row]]
@@ -100,7 +100,7 @@ def test_allowed_rows_and_excluded_counts_are_those_of_the_rules(companies, cons
 @settings(deadline=None, max_examples=200)
 @given(COMPANIES, CONSTRAINTS)
 def test_shared_goals_are_jaccard(companies, constraint):
-    found = by_row(Facets(companies).shared_goals(constraint, every(companies)))
+    found = by_row(Facets.build(companies).shared_goals(constraint, every(companies)))
     wanted = constraint.sdgs if constraint.sdg_rule != "ignore" else frozenset()
     own = [one.sdgs if len(one.sdgs) <= 8 else frozenset() for one in companies]
     expected = [len(those & wanted) / max(1, len(those | wanted)) for those in own]
@@ -120,7 +120,7 @@ def test_nearness_is_one_for_the_prefecture_and_half_for_its_block(companies, co
         else 0.5 * (BLOCK[one.headquarters] == BLOCK[here])
         for one in companies
     ]
-    assert by_row(Facets(companies).nearness(constraint, every(companies))) == expected
+    assert by_row(Facets.build(companies).nearness(constraint, every(companies))) == expected
 
 
 def test_the_blocks_are_eight_and_hold_each_prefecture_once():
@@ -173,7 +173,7 @@ def test_issue_without_goals_sets_no_limit(rule):
 def test_profile_of_all_or_most_goals_gains_nothing():
     wanted = frozenset({3, 11})
     profiles = [{3, 11}, {3}, set(GOALS), {4}, set(range(3, 12)), set(range(4, 12))]
-    facets = Facets([company(sdgs=frozenset(goals)) for goals in profiles])
+    facets = Facets.build([company(sdgs=frozenset(goals)) for goals in profiles])
     constraint = Constraint(sdgs=wanted)
     found = by_row(facets.shared_goals(constraint, every(profiles)))
     assert found == [1, 1 / 2, 0, 0, 0, 1 / 9]
@@ -183,13 +183,13 @@ def test_profile_of_all_or_most_goals_gains_nothing():
 
 @given(st.frozensets(st.sampled_from(GOALS), min_size=1, max_size=4))
 def test_ticking_every_goal_is_worth_no_more_than_ticking_none(wanted):
-    facets = Facets([company(sdgs=frozenset(GOALS)), company()])
+    facets = Facets.build([company(sdgs=frozenset(GOALS)), company()])
     assert by_row(facets.shared_goals(Constraint(sdgs=wanted), every([0, 1]))) == [0, 0]
 
 
 def test_hits_hold_the_allowed_rows_best_first():
     homes = [TOKYO, GIFU, AICHI, AICHI]
-    facets = Facets([company(headquarters=home, sdgs=frozenset({3})) for home in homes])
+    facets = Facets.build([company(headquarters=home, sdgs=frozenset({3})) for home in homes])
     constraint = Constraint(prefecture=AICHI, sdgs=frozenset({3}))
     near = facets.nearness(constraint, np.array([0, 1, 3], dtype=np.int64))
     assert (near.source, near.rows.tolist(), near.scores.tolist()) == (
@@ -202,12 +202,12 @@ def test_hits_hold_the_allowed_rows_best_first():
 
 
 def test_mie_is_kinki_and_not_a_neighbour_of_aichi():
-    facets = Facets([company(headquarters=MIE)])
+    facets = Facets.build([company(headquarters=MIE)])
     assert by_row(facets.nearness(Constraint(prefecture=AICHI), every([0]))) == [0]
 
 
 def test_no_companies_give_no_rows():
-    facets = Facets([])
+    facets = Facets.build([])
     assert facets.allowed(Constraint(prefecture=AICHI)).excluded == {"region": 0, "sdgs": 0}
     assert len(facets.nearness(Constraint(prefecture=AICHI), every([])).rows) == 0
     assert len(facets.shared_goals(Constraint(), every([])).rows) == 0

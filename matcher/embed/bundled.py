@@ -5,7 +5,6 @@ language of municipal problems and of those who solve them.
 """
 
 import gc
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from matcher.embed.graph import Engine, choose_precision, encoder_graph, engine_
 from matcher.embed.packed import PackedModel, packed_path
 from matcher.embed.pieces import Piece, Tokens, count_pieces, encode_in_pieces, unit
 from matcher.embed.tokenizer import build_tokenizer
+from matcher.machine import usable_cores
 from matcher.types import Advance, Precision, Vectors
 
 MODEL_NAME = "multilingual-e5-small"
@@ -141,10 +141,3 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

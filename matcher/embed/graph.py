@@ -46,8 +46,12 @@ class Engine:
 
 def choose_precision(precision: Precision) -> str:
     """`bf16` or `f32`: what `auto` is on this machine."""
-    capabilities = _import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "bf16" if precision == "auto" and "BF16" in capabilities else "f32"
+    return "bf16" if precision == "auto" and "BF16" in capabilities() else "f32"
+
+
+def capabilities() -> tuple[str, ...]:
+    """What this CPU computes in, as OpenVINO reports it: FP32, BF16, INT8 and more."""
+    return tuple(_import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
 def engine_version() -> str:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.embed.bundled import DOCUMENT_PROMPT, MODEL_NAME, QUERY_PROMPT, Reading, usable_cores
+from matcher.embed.bundled import DOCUMENT_PROMPT, MODEL_NAME, QUERY_PROMPT, Reading
 from matcher.embed.deltas import Deltas, Weights
 from matcher.embed.graph import (
     Engine,
@@ -22,6 +22,7 @@ from matcher.embed.graph import (
 )
 from matcher.embed.packed import PackedModel, packed_path
 from matcher.embed.pieces import cut, in_batches, readable
+from matcher.machine import usable_cores
 from matcher.types import Advance, Precision, Scores
 
 LIMIT = 256  # tokens of a piece, on either side: about 400 characters

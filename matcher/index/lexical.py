@@ -1,12 +1,16 @@
 """BM25 over the tokens of every document (bm25s, the Lucene variant)."""
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.index.backend import native
+from matcher.index.bitmap import Bitmap
 from matcher.types import Hits, Rows, Scores
 
 with warnings.catch_warnings():
@@ -15,17 +19,48 @@ with warnings.catch_warnings():
     import bm25s
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Everywhere:
+    """What a query scores on every document, whatever a filter lets through."""
+
+    source: str
+    scores: Scores  # (documents,)
+    mean: float
+    deviation: float
+
+    @classmethod
+    def of(cls, source: str, scores: Scores) -> "Everywhere":
+        """The scores with their mean and deviation; einsum adds up in a fixed order."""
+        count = max(1, len(scores))
+        mean = float(np.einsum("i->", scores)) / count
+        variance = float(np.einsum("i,i->", scores, scores)) / count - mean**2
+        return cls(source, scores, mean, max(0.0, variance) ** 0.5)
+
+    def hits(self, rows: Rows) -> Hits:
+        """The hits of some rows; mean and deviation are those over all documents."""
+        return Hits.best_first(
+            self.source, rows, self.scores[rows], mean=self.mean, deviation=self.deviation
+        )
+
+
 class LexicalIndex:
     """BM25 scores of documents for a query's tokens; row i is document i.
 
     Robertson and Zaragoza, The Probabilistic Relevance Framework (2009), with the idf of Lucene,
-    which is never negative. A token counts as often as the query holds it.
+    which is never negative. A token counts as often as the query holds it. What a token adds to
+    each document that holds it is worked out once, when the index is built.
     """
 
     def __init__(self, source: str, documents: int, bm25: bm25s.BM25 | None) -> None:
         self.source = source
         self._documents = documents
-        self._bm25 = bm25  # None: no document holds a token
+        # Without a BM25 no document holds a token.
+        self._vocabulary: dict[str, int] = bm25.vocab_dict if bm25 else {}
+        held = bm25.scores if bm25 else {"indptr": [0], "indices": [], "data": []}
+        self._starts = np.asarray(held["indptr"], dtype=np.int64)  # (tokens + 1,)
+        self._rows = np.asarray(held["indices"], dtype=np.int32)  # ascending for each token
+        self._added = np.asarray(held["data"], dtype=np.float32)
+        self._bm25 = bm25
 
     @classmethod
     def build(
@@ -49,58 +84,71 @@ class LexicalIndex:
 
     @classmethod
     def load(cls, source: str, documents: int, folder: Path) -> "LexicalIndex":
-        """The index that `save` wrote."""
-        saved = any(folder.iterdir())
-        bm25 = bm25s.BM25.load(folder, show_progress=False, verbosity=0) if saved else None
+        """The index that `save` wrote; what documents a token adds to is read when it is asked."""
+        if not any(folder.iterdir()):
+            return cls(source, documents, None)
+        bm25 = bm25s.BM25.load(folder, mmap=True, show_progress=False, verbosity=0)
         return cls(source, documents, bm25)
 
-    def search(self, tokens: Sequence[str], allowed: Rows) -> Hits:
-        """Hits for every allowed row; mean and deviation over all documents."""
-        return self._hits(self.source, self._scores(tokens), allowed)
+    def search(self, tokens: Sequence[str], k: int, allowed: Bitmap) -> Hits:
+        """The first k allowed documents, equals by row; all, where fewer are allowed."""
+        rows = allowed.rows()
+        scores = self._scores(tokens)[rows]
+        if 0 < k < len(rows):
+            kept = scores >= np.partition(scores, -k)[-k]
+            rows, scores = rows[kept], scores[kept]
+        order = np.lexsort((rows, -scores))[:k]
+        return Hits(source=self.source, rows=rows[order], scores=scores[order])
 
-    def search_weighted(
-        self, source: str, queries: Sequence[tuple[float, Sequence[str]]], allowed: Rows
-    ) -> Hits:
-        """Hits by the weighted sum of the scores of several queries, under a name of their own."""
+    def everywhere(self, tokens: Sequence[str]) -> Everywhere:
+        """The score of every document."""
+        return Everywhere.of(self.source, self._scores(tokens))
+
+    def weighted(self, source: str, queries: Sequence[tuple[float, Sequence[str]]]) -> Everywhere:
+        """The weighted sum of what several queries score, under a name of its own."""
         scores = np.zeros(self._documents)
         for weight, tokens in queries:
-            scores += weight * self._scores(tokens)
-        return self._hits(source, scores, allowed)
+            self._add(weight, tokens, scores)
+        return Everywhere.of(source, scores)
 
-    @staticmethod
-    def _hits(source: str, scores: Scores, allowed: Rows) -> Hits:
-        return Hits.best_first(
-            source,
-            allowed,
-            scores[allowed],
-            mean=float(scores.mean()) if len(scores) else 0.0,
-            deviation=float(scores.std()) if len(scores) else 0.0,
-        )
-
-    def shared(self, tokens: Sequence[str]) -> NDArray[np.int64]:
-        """How many different tokens of the query each document holds, (documents,)."""
-        counts = np.zeros(self._documents, dtype=np.int64)
-        if self._bm25 is None:
-            return counts
-        indptr, indices = self._bm25.scores["indptr"], self._bm25.scores["indices"]
-        for token in set(self._known(tokens)):
-            counts[indices[indptr[token] : indptr[token + 1]]] += 1
+    def shared(self, tokens: Sequence[str], rows: Rows) -> NDArray[np.int64]:
+        """How many different tokens of the query each of these documents holds, (len(rows),)."""
+        counts = np.zeros(len(rows), dtype=np.int64)
+        for token in self._known(tokens):
+            holding = self._rows[self._starts[token] : self._starts[token + 1]]
+            places = np.searchsorted(holding, rows)
+            counts += holding[np.minimum(places, len(holding) - 1)] == rows
         return counts
 
     def frequency(self, token: str) -> int:
         """In how many documents the token stands."""
-        if self._bm25 is None or token not in self._bm25.vocab_dict:
-            return 0
-        at = self._bm25.vocab_dict[token]
-        indptr = self._bm25.scores["indptr"]
-        return int(indptr[at + 1] - indptr[at])
+        at = self._vocabulary.get(token)
+        return 0 if at is None else int(self._starts[at + 1] - self._starts[at])
 
     def _scores(self, tokens: Sequence[str]) -> Scores:
-        known = self._known(tokens)
-        if self._bm25 is None or not known:
-            return np.zeros(self._documents)
-        return np.asarray(self._bm25.get_scores(known), dtype=np.float64)
+        scores = np.zeros(self._documents)
+        self._add(1.0, tokens, scores)
+        return scores
 
-    def _known(self, tokens: Sequence[str]) -> list[int]:
-        vocabulary = self._bm25.vocab_dict if self._bm25 is not None else {}
-        return [vocabulary[token] for token in tokens if token in vocabulary]
+    def _add(self, weight: float, tokens: Sequence[str], scores: Scores) -> None:
+        """Add what the tokens score to the scores, token by token in their order of appearance."""
+        known = self._known(tokens)
+        weights = [weight * times for times in known.values()]
+        machine = native(len(scores))
+        if machine is not None and known:
+            machine.accumulate(
+                self._starts,
+                self._rows,
+                self._added,
+                np.array(list(known)),
+                np.array(weights),
+                scores,
+            )
+            return
+        for token, factor in zip(known, weights, strict=True):
+            some = slice(self._starts[token], self._starts[token + 1])
+            scores[self._rows[some]] += factor * self._added[some].astype(np.float64)
+
+    def _known(self, tokens: Sequence[str]) -> Counter[int]:
+        """How often the query holds each token of the index."""
+        return Counter(self._vocabulary[token] for token in tokens if token in self._vocabulary)

@@ -16,8 +16,14 @@ def standardise(hits: Hits) -> Hits:
 
     Without this a weight means nothing: a cosine is bounded, BM25 has no top.
     """
-    scale = max(hits.deviation, _LEAST_DEVIATION)
-    return Hits(source=hits.source, rows=hits.rows, scores=(hits.scores - hits.mean) / scale)
+    scores = units(hits.scores, hits.mean, hits.deviation)
+    return Hits(source=hits.source, rows=hits.rows, scores=scores)
+
+
+def units(scores: Scores, mean: float, deviation: float) -> Scores:
+    """Scores in z units: how many deviations above the mean."""
+    found: Scores = (scores - mean) / max(deviation, _LEAST_DEVIATION)
+    return found
 
 
 def weigh(hits: Hits, weight: float) -> Hits:
