@@ -10,7 +10,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
 from conditions import conditions, save
+from numpy.typing import NDArray
 
 from matcher import text
 from matcher.catalog import Catalog
@@ -110,15 +112,20 @@ def run_systems(cases: Cases, region_rule: RegionRule, sdg_rule: SdgRule) -> dic
 
 def searches(catalog: Catalog) -> dict[str, Search]:
     """A search for each kind of evidence by itself."""
-    plain, centring = DenseIndex(catalog.vectors), catalog.centring
+    words, bigrams, centring = catalog.words, catalog.bigrams, catalog.centring
+    plain = DenseIndex(catalog.vectors)
     return {
-        "plain": lambda _, vector, rows: plain.search(vector, rows),
-        "bigrams": lambda query, _, rows: catalog.bigrams.search(text.bigrams(query), rows),
-        "words": lambda query, _, rows: catalog.words.search(text.lemmas(query), rows),
-        "centred": lambda _, vector, rows: catalog.dense.search(
-            centring.queries(vector[None, :])[0], rows
+        "plain": lambda _, vector, rows: _near(plain, vector, rows),
+        "bigrams": lambda query, _, rows: bigrams.everywhere(text.bigrams(query)).hits(rows),
+        "words": lambda query, _, rows: words.everywhere(text.lemmas(query)).hits(rows),
+        "centred": lambda _, vector, rows: _near(
+            catalog.dense, centring.queries(vector[None, :])[0], rows
         ),
     }
+
+
+def _near(index: DenseIndex, vector: NDArray[np.float32], rows: Rows) -> Hits:
+    return Hits.best_first("dense", rows, index.scores(vector, rows))
 
 
 def ideal(cases: Cases, region_rule: RegionRule, sdg_rule: SdgRule) -> Run:

@@ -24,6 +24,7 @@ from matcher.catalog import Catalog
 from matcher.embed import load_encoder, load_reader
 from matcher.embed.training import ndcg_at_10
 from matcher.rank import features
+from matcher.search import Search
 from matcher.settings import Settings
 from matcher.types import Company, Encoder, Hits, Reader, Rows
 
@@ -101,14 +102,7 @@ def pair_features(
 ) -> Array:
     """What each stage says of these rows for an issue, in the units of the ranking, `(n, 5)`."""
     vector = catalog.centring.queries(encoder.encode_queries([issue]))[0]
-    crossings = catalog.bridge.crossings(vector)
-    answers = [(c.share, [w for term in c.line.lemmas() for w in term]) for c in crossings]
-    hits = [
-        catalog.dense.search(vector, catalog.rows),
-        catalog.words.search(text.lemmas(issue), catalog.rows),
-        catalog.bigrams.search(text.bigrams(issue), catalog.rows),
-        catalog.words.search_weighted("bridge", answers, catalog.rows),
-    ]
+    hits = Search(catalog, issue, vector, Settings()).hits(chosen)
     pairs = [(issue, catalog.companies[row].profile) for row in chosen.tolist()]
     spoken = features.conviction(reader.read(pairs))
     return np.column_stack([*(_of(hit, chosen) for hit in hits), spoken])
@@ -161,9 +155,9 @@ def _model() -> LogisticRegression:
 def _of(hits: Hits, rows: NDArray[np.int64]) -> Array:
     """The standardised scores of these rows, in their order."""
     scaled = features.standardise(hits)
-    by_row = np.zeros(len(scaled.rows))
-    by_row[scaled.rows] = scaled.scores
-    return by_row[rows]
+    order = np.argsort(scaled.rows)
+    found: Array = scaled.scores[order[np.searchsorted(scaled.rows, rows, sorter=order)]]
+    return found
 
 
 if __name__ == "__main__":

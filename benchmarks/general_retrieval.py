@@ -31,6 +31,7 @@ from matcher.embed import load_encoder
 from matcher.errors import MatcherError
 from matcher.evaluation import Estimate, Evaluation, evaluate
 from matcher.rank import features, fusion, ranker
+from matcher.search import Search
 from matcher.settings import Settings
 from matcher.types import Company, Encoder, Hits, Qrels, Run
 
@@ -254,6 +255,7 @@ def run_systems(
     """The first ten sections for every heading, by each system."""
     companies = [Company(company_id=s.id, name=s.heading, profile=s.prose) for s in sections]
     catalog, rows = Catalog.build(companies, encoder), np.arange(len(sections))
+    unbridged = Settings(bridge_weight=0.0)
     asked = [text.normalise(query.heading) for query in queries]
     others = sorted({s.heading for s in sections} - {query.heading for query in queries})
     background = encoder.encode_queries([text.normalise(heading) for heading in others])
@@ -265,11 +267,9 @@ def run_systems(
     for section, query, *both in zip(
         queries, asked, catalog.centring.queries(vectors), own.queries(vectors), strict=True
     ):
-        dense, headings = (_part(catalog.dense.search(vector, rows)) for vector in both)
-        lexical = (
-            _part(catalog.words.search(text.lemmas(query), rows)),
-            _part(catalog.bigrams.search(text.bigrams(query), rows)),
-        )
+        usual, moved = (Search(catalog, query, vector, unbridged) for vector in both)
+        dense, *lexical = map(_part, usual.hits(rows))
+        headings = _part(moved.dense(rows))
         systems = {
             "dense": dense,
             "lexical": fusion.total(lexical),

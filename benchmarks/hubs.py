@@ -27,6 +27,7 @@ from matcher.embed import load_encoder, load_reader
 from matcher.evaluation import Estimate, evaluate
 from matcher.index.dense import DenseIndex
 from matcher.rank import features
+from matcher.search import Search
 from matcher.settings import Settings
 from matcher.types import Company, Encoder, Hits, Issue, Qrels, Reader
 
@@ -138,36 +139,20 @@ CORRECTIONS: Mapping[str, Correction] = {
 def score(catalog: Catalog, encoder: Encoder, queries: Sequence[str]) -> dict[str, Array]:
     """By kind of evidence, as parts of the product's score; `plain` is the encoder uncentred."""
     settings, plain = Settings(), DenseIndex(catalog.vectors)
+    rows = np.arange(len(catalog.companies))
     raw = encoder.encode_queries(queries)
     vectors = catalog.centring.queries(raw)
     found: dict[str, list[Array]] = {}
     for query, vector, as_given in zip(queries, vectors, raw, strict=True):
-        answers = [
-            (crossing.share, [lemma for term in crossing.line.lemmas() for lemma in term])
-            for crossing in catalog.bridge.crossings(vector)
-        ]
-        for name, weight, hits in (
-            ("plain", 1.0, plain.search(as_given, catalog.rows)),
-            ("dense", settings.dense_weight, catalog.dense.search(vector, catalog.rows)),
-            (
-                "words",
-                settings.words_weight,
-                catalog.words.search(text.lemmas(query), catalog.rows),
-            ),
-            (
-                "bigrams",
-                settings.bigrams_weight,
-                catalog.bigrams.search(text.bigrams(query), catalog.rows),
-            ),
-            (
-                "bridge",
-                settings.bridge_weight,
-                catalog.words.search_weighted("bridge", answers, catalog.rows),
-            ),
+        mean, deviation = plain.moments.of_scores(as_given)
+        near = plain.scores(as_given, rows)
+        for hits in (
+            Hits.best_first("plain", rows, near, mean=mean, deviation=deviation),
+            *Search(catalog, query, vector, settings).hits(rows),
         ):
-            found.setdefault(name, []).append(
-                _by_row(features.weigh(features.standardise(hits), weight))
-            )
+            weight = getattr(settings, f"{hits.source}_weight", 1.0)
+            part = features.weigh(features.standardise(hits), weight)
+            found.setdefault(hits.source, []).append(_by_row(part))
     return {name: np.stack(rows) for name, rows in found.items()}
 
 

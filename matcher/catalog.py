@@ -130,7 +130,8 @@ class Catalog:
 
         Raises:
             DataError: the folder holds no catalog.
-            StaleCatalog: another version wrote it, or a file in it has changed since.
+            StaleCatalog: another version wrote it, a file in it has changed since, or its parts
+                do not belong together.
         """
         folder = Path(folder)
         manifest = _read_manifest(folder)
@@ -138,7 +139,7 @@ class Catalog:
         segments.verify(segment, manifest["files"], manifest["samples"])
         companies, faults = segments.read_records(segment / "records.duckdb")
         query_mean, document_mean = np.load(segment / "means.npy")
-        return cls(
+        catalog = cls(
             id=manifest["id"],
             encoder_id=manifest["encoder"],
             bm25=(manifest["bm25"]["k1"], manifest["bm25"]["b"]),
@@ -155,6 +156,8 @@ class Catalog:
             facets=Facets.load(segment / "facets"),
             profiles=np.load(segment / "profiles.npy", mmap_mode="r"),
         )
+        _check_parts(catalog, manifest["companies"])
+        return catalog
 
     def save(self, folder: Path | str) -> None:
         """Write the catalog into a folder, in place of the catalog that may be there.
@@ -231,6 +234,26 @@ def check_folder(folder: Path) -> None:
                 "空のフォルダーか新しい名前を指定してください。"
             )
             raise ForeignOutput(message)
+
+
+def _check_parts(catalog: Catalog, told: int) -> None:
+    """Nothing, where every part is of as many companies as the manifest tells."""
+    for name, found in (
+        ("企業", len(catalog.companies)),
+        ("ベクトル", len(catalog.vectors)),
+        ("意味の索引", len(catalog.dense.vectors)),
+        ("くじ", len(catalog.dense.lots)),
+        ("単語の索引", catalog.words.documents),
+        ("文字の索引", catalog.bigrams.documents),
+        ("地域とSDGs", catalog.facets.everyone.size),
+        ("事業内容の番号", len(catalog.profiles)),
+    ):
+        if found != told:
+            message = (
+                f"カタログの中身が食い違っています（目録: {told} 社、{name}: {found} 社分）。"
+                "matcher build で作り直してください。"
+            )
+            raise StaleCatalog(message)
 
 
 def _encode(

@@ -11,6 +11,7 @@ from matcher.rank import features
 from matcher.settings import Settings
 from matcher.types import Hits, Rows, Scores
 
+EXACT_TO = 2_000_000  # companies; of more only the lists are searched that the budget reaches
 _DEPTH = 1_000  # rows nearest in meaning that are scored at once
 _ROUNDING = 1e-5  # between the sum of parts of six decimals and the sum here
 
@@ -29,14 +30,12 @@ class Search:
         query: str,
         vector: NDArray[np.float32],
         settings: Settings,
-        *,
-        exact: bool = True,
     ) -> None:
-        """`query` is normalised, `vector` centred; without `exact` meaning is searched by lists."""
+        """`query` is normalised, `vector` centred."""
         self.query = query
         self._catalog = catalog
         self._vector = vector
-        self._exact = exact
+        self._exact = len(catalog.companies) <= EXACT_TO
         self._moments = catalog.dense.moments.of_scores(vector)
         self._dense_weight = settings.dense_weight
         self.crossings: list[Crossing] = []
@@ -52,13 +51,11 @@ class Search:
             ]
             bridge = catalog.words.weighted("bridge", answers)
             self._worded.append((settings.bridge_weight, bridge))
-        self._by_words: Scores = np.sum(
-            [
-                weight * features.units(found.scores, found.mean, found.deviation)
-                for weight, found in self._worded
-            ],
-            axis=0,
-        )
+        self._by_words: Scores = np.zeros(len(catalog.companies))
+        for weight, found in self._worded:
+            if weight:
+                units = features.units(found.scores, found.mean, found.deviation)
+                self._by_words += np.multiply(units, weight, out=units)
 
     def hits(self, rows: Rows) -> list[Hits]:
         """What each search says of these rows, meaning first."""

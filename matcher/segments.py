@@ -94,7 +94,7 @@ def _sample(path: Path) -> str:
     digest = hashlib.sha256(str(size).encode())
     with path.open("rb") as file:
         for piece in range(_PIECES):
-            file.seek((size - _PIECE) * piece // (_PIECES - 1))
+            file.seek(max(0, size - _PIECE) * piece // (_PIECES - 1))
             digest.update(file.read(_PIECE))
     return digest.hexdigest()
 

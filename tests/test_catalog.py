@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from examples import COMPANIES, LINES, Crash, FakeEncoder, changed, crash_at, write_table
 
-from matcher import bridge
+from matcher import bridge, segments
 from matcher.catalog import FORMAT, Catalog, check_folder
 from matcher.corpus import read_companies
 from matcher.errors import DataError, ForeignOutput, MatcherError, StaleCatalog
 from matcher.settings import Settings
-from matcher.types import Company
+from matcher.types import Company, Constraint
 
 
 @pytest.fixture(autouse=True)
@@ -51,13 +51,23 @@ def assert_same(one: Catalog, other: Catalog) -> None:
         (one.centring.query_mean, other.centring.query_mean),
         (one.centring.document_mean, other.centring.document_mean),
         (one.bridge.vectors, other.bridge.vectors),
+        (one.profiles, other.profiles),
+        (one.dense.vectors, other.dense.vectors),
+        (one.dense.lots, other.dense.lots),
+        (one.dense.moments.mean, other.dense.moments.mean),
+        (one.dense.moments.covariance, other.dense.moments.covariance),
     ):
         assert ours.dtype == theirs.dtype
         assert np.array_equal(ours, theirs)
-    rows = np.arange(len(one.companies))
+    assert one.dense.budget == other.dense.budget
     for ours, theirs in ((one.words, other.words), (one.bigrams, other.bigrams)):
         tokens = ["野生", "動物", "見守り", "学校", "の農", "高齢"]
-        assert np.array_equal(ours.search(tokens, rows).scores, theirs.search(tokens, rows).scores)
+        assert np.array_equal(ours.everywhere(tokens).scores, theirs.everywhere(tokens).scores)
+    for rule in ("serves", "prefecture", "block"):
+        constraint = Constraint(region_rule=rule, prefecture="28", sdg_rule="any", sdgs={9, 11})
+        ours, theirs = (catalog.facets.allowed(constraint) for catalog in (one, other))
+        assert np.array_equal(ours.rows, theirs.rows)
+        assert ours.excluded == theirs.excluded
 
 
 @pytest.fixture
@@ -346,6 +356,45 @@ def test_missing_file_is_noticed(catalog, tmp_path):
     next(folder.glob("segment-*/vectors.npy")).unlink()
     with pytest.raises(StaleCatalog, match=r"vectors\.npy"):
         Catalog.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("vectors.npy", "ベクトル"),
+        ("dense", "意味の索引"),
+        ("dense/lots.npy", "くじ"),
+        ("words", "単語の索引"),
+        ("bigrams", "文字の索引"),
+        ("facets", "地域とSDGs"),
+        ("profiles.npy", "事業内容の番号"),
+        ("records.duckdb", "企業"),
+    ],
+)
+def test_part_of_another_catalog_is_noticed(catalog, tmp_path, fake, part, name):
+    folder, foreign = tmp_path / "catalog", tmp_path / "foreign"
+    catalog.save(folder)
+    Catalog.build(reading(tmp_path, COMPANIES[:5]), fake).save(foreign)
+    (segment,), (other,) = ([*one.glob("segment-*")] for one in (folder, foreign))
+    if (segment / part).is_dir():
+        shutil.rmtree(segment / part)
+        shutil.copytree(other / part, segment / part)
+    else:
+        shutil.copyfile(other / part, segment / part)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(manifest | {"files": segments.hashes(segment)}), encoding="utf-8")
+    with pytest.raises(StaleCatalog, match=f"目録: 12 社、{name}: 5 社分.*matcher build"):
+        Catalog.open(folder)
+
+
+def test_companies_with_one_profile_are_alike(tmp_path, fake):
+    twins = [dict(COMPANIES[0]) | {"企業ID": f"c-9{at}", "対応地域": "北海道"} for at in range(2)]
+    catalog = Catalog.build(reading(tmp_path, [*COMPANIES, *twins]), fake)
+    assert catalog.alike(np.array([0])).tolist() == [0, 12, 13]
+    assert catalog.alike(np.array([13, 2])).tolist() == [0, 2, 12, 13]
+    assert catalog.alike(np.array([4])).tolist() == [4]
+    assert catalog.alike(np.array([], dtype=np.int64)).tolist() == []
 
 
 def test_missing_segment_is_noticed(catalog, tmp_path):

@@ -17,7 +17,7 @@ TRAINING = {"embed/layers.py", "embed/reader_training.py", "embed/training.py"} 
 DOORS = {
     "bm25s": {"index/lexical.py"},
     "duckdb": {"segments.py"},
-    "faiss": {"index/dense.py", "index/engine.py"},
+    "faiss": {"index/dense.py", "index/engine.py", "index/lists.py"},
     "fugashi": {"text.py"},
     "ir_measures": {"evaluation.py"},
     "jinja2": {"report/page.py"},

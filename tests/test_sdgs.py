@@ -291,7 +291,7 @@ def test_stuffing_gains_nothing_on_the_published_issues(
                 dataclasses.replace(one, sdgs=frozenset(found))
                 for one, found in zip(fifth, inferred, strict=True)
             ]
-            facets, rows = Facets(companies), np.arange(len(companies), dtype=np.int64)
+            facets, rows = Facets.build(companies), np.arange(len(companies), dtype=np.int64)
             constraints = [Constraint(sdgs=issue.sdgs) for issue in shipped_issues]
             sums.append(sum(facets.shared_goals(one, rows).scores.sum() for one in constraints))
         assert sums[1] <= sums[0]

@@ -1,15 +1,18 @@
 import hashlib
+import os
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matcher import segments
 from matcher.errors import StaleCatalog
 from matcher.segments import (
     free_name,
     hashes,
     read_records,
     replace_text,
+    samples,
     verify,
     write_records,
 )
@@ -99,6 +102,85 @@ def test_verify_names_the_file_that_differs_or_is_missing(tmp_path):
     (tmp_path / "a").write_bytes(b"2")
     with pytest.raises(StaleCatalog, match="/a が"):
         verify(tmp_path, expected)
+
+
+@pytest.fixture
+def large(tmp_path, monkeypatch):
+    """A segment with a large file, its hashes and its samples; reading it whole is an error."""
+    monkeypatch.setattr(segments, "_LARGE", 999)
+    monkeypatch.setattr(segments, "_PIECE", 4)
+    segment = tmp_path / "segment"
+    segment.mkdir()
+    (segment / "large").write_bytes(os.urandom(1_000))
+    (segment / "small").write_bytes(os.urandom(999))
+    told = hashes(segment), samples(segment)
+
+    def digest(path, plain=segments._digest):
+        assert path.name == "small"
+        return plain(path)
+
+    monkeypatch.setattr(segments, "_digest", digest)
+    return segment, *told
+
+
+def test_only_large_files_are_sampled(large):
+    segment, files, sampled = large
+    assert files.keys() == {"large", "small"}
+    assert sampled.keys() == {"large"}
+    verify(segment, files, sampled)
+
+
+@pytest.mark.parametrize("place", [0, 3, 15, 996, 999])
+def test_byte_of_a_piece_that_differs_is_noticed(large, place):
+    segment, files, sampled = large
+    content = bytearray((segment / "large").read_bytes())
+    content[place] ^= 1
+    (segment / "large").write_bytes(content)
+    with pytest.raises(StaleCatalog, match="segment/large が"):
+        verify(segment, files, sampled)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 500, 999, 1_001, 5_000])
+def test_large_file_of_another_size_is_noticed(large, size):
+    segment, files, sampled = large
+    os.truncate(segment / "large", size)
+    with pytest.raises(StaleCatalog, match="segment/large が"):
+        verify(segment, files, sampled)
+
+
+def test_large_file_that_is_replaced_or_missing_is_noticed(large):
+    segment, files, sampled = large
+    (segment / "large").write_bytes(os.urandom(1_000))
+    with pytest.raises(StaleCatalog, match="segment/large が"):
+        verify(segment, files, sampled)
+    (segment / "large").unlink()
+    with pytest.raises(StaleCatalog, match="segment/large が"):
+        verify(segment, files, sampled)
+
+
+def test_small_file_beside_a_large_one_is_read_whole(large):
+    segment, files, sampled = large
+    content = bytearray((segment / "small").read_bytes())
+    content[500] ^= 1
+    (segment / "small").write_bytes(content)
+    with pytest.raises(StaleCatalog, match="segment/small が"):
+        verify(segment, files, sampled)
+
+
+def test_pieces_of_a_sample_are_spread_from_the_first_byte_to_the_last(tmp_path):
+    size = segments._LARGE + 1
+    path = tmp_path / "sparse"
+    path.touch()
+    os.truncate(path, size)
+    clean = samples(tmp_path)
+    assert clean.keys() == {"sparse"}
+    for place in (0, size // 2, size - 1):
+        with path.open("rb+") as file:
+            file.seek(place)
+            file.write(b"1")
+        assert (samples(tmp_path) == clean) == (place == size // 2)
+        os.truncate(path, 0)
+        os.truncate(path, size)
 
 
 def test_free_name_never_gives_a_taken_one(tmp_path):

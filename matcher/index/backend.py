@@ -22,6 +22,9 @@ def native(rows: int) -> ModuleType | None:
 def _loaded() -> ModuleType | None:
     if find_spec("numba") is None:
         return None
-    from matcher.index import native as room
-
+    try:
+        from matcher.index import native as room
+    except (ImportError, RuntimeError):
+        # A numpy that numba does not know, or no folder where it may keep machine code.
+        return None
     return room

@@ -49,6 +49,9 @@ class Bitmap:
     def __or__(self, other: "Bitmap") -> "Bitmap":
         return Bitmap(self.words | other.words, self.size)
 
+    def __sub__(self, other: "Bitmap") -> "Bitmap":
+        return Bitmap(self.words & ~other.words, self.size)
+
     def __len__(self) -> int:
         if self._count is None:
             self._count = int(np.bitwise_count(self.words).sum(dtype=np.int64))

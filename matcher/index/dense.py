@@ -133,6 +133,10 @@ class DenseIndex:
             rows, scores = self._among_all(query, k, allowed)
         else:
             rows, scores = self._among_nearest(query, k, allowed, self.lists, line)
+        return self.first(rows, scores, k)
+
+    def first(self, rows: Rows, scores: Scores, k: int) -> Hits:
+        """The first k of some rows by their scores, equals by lot."""
         order = np.lexsort((rows, self.lots[rows], -scores))[:k]
         return Hits(source="dense", rows=rows[order], scores=scores[order])
 
@@ -169,13 +173,9 @@ class DenseIndex:
             found: tuple[Rows, Scores] = self._native.nearest(
                 *_asked(query, k, allowed, self.codes),
                 self.vectors,
-                *(
-                    coarse.astype(np.int16),
-                    np.float32(scale),
-                    lists.centroids.codes,
-                    lists.centroids.scales,
-                ),
-                *(lists.starts, first, np.float32(line.reach), most),
+                *(coarse.astype(np.int16), np.float32(scale)),
+                *map(_frozen, (lists.centroids.codes, lists.centroids.scales, lists.starts)),
+                *(first, np.float32(line.reach), most),
             )
             return found
         order, near = lists.nearest_first(coarse, scale)
@@ -202,10 +202,15 @@ class DenseIndex:
             faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]  # not in its stubs
                 *map(faiss.swig_ptr, (nearly, query, self.vectors, rows)), len(query), 1, len(rows)
             )
-            error = np.float32((len(query) + 8) * 2.0**-24)
+            error = np.float32(rounding(len(query)))
             least = max(np.partition(nearly, -k)[-k] - 2 * error, np.float32(least) - error)
             rows = rows[nearly >= least]
         return rows, self.scores(query, rows)
+
+
+def rounding(dim: int) -> float:
+    """How far a float32 sum over unit vectors may be off, whatever its order."""
+    return (dim + 8) * 2.0**-24
 
 
 def _asked(
@@ -218,7 +223,7 @@ def _asked(
     error = codes.error * _length(wide) + (1 + codes.error) * _length(lost) + _ROUNDING
     return (
         *(wide, fine.astype(np.int16), np.float32(scale), k, np.float32(error)),
-        *(allowed.words, len(allowed), codes.codes, codes.scales),
+        *(_frozen(allowed.words), len(allowed), _frozen(codes.codes), _frozen(codes.scales)),
     )
 
 

@@ -44,6 +44,14 @@ class Allowed:
         return self.bitmap.rows()
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A set of companies that region clauses are made of; two cells of one clause never overlap."""
+
+    kind: str  # "nationwide", "serves" (who is not nationwide), "prefecture", "block", "any"
+    prefecture: int = 0
+
+
 class Facets:
     """Where each company sits, where it delivers, and its goals; row i is company i.
 
@@ -122,6 +130,30 @@ class Facets:
         both = region if goals is None else region & goals
         inside, count = len(region), len(both)
         return Allowed(both, {"region": self._size - inside, "sdgs": inside - count})
+
+    def cells(self, constraint: Constraint) -> tuple[Cell, ...]:
+        """The cells that a region clause lets through: most clauses share the nationwide."""
+        prefecture = int(constraint.prefecture or 0)
+        if constraint.region_rule == "serves":
+            return (Cell("nationwide"), *([Cell("serves", prefecture)] if prefecture else []))
+        if constraint.region_rule == "any":
+            return (Cell("any"),)
+        return (Cell(constraint.region_rule, prefecture),) if prefecture else ()
+
+    def members(self, cell: Cell) -> Bitmap:
+        """Who is in a cell."""
+        if cell.kind == "serves":
+            return self.serves(cell.prefecture) - self.serves(0)
+        if cell.kind == "nationwide":
+            return self.serves(0)
+        if cell.kind == "any":
+            return self.everyone
+        return (self.office if cell.kind == "prefecture" else self.block)(cell.prefecture)
+
+    @property
+    def goals(self) -> NDArray[np.uint32]:
+        """The goals of each company, bit g for goal g, (n,)."""
+        return self._goals
 
     def serves(self, prefecture: int) -> Bitmap:
         """Who delivers in a prefecture; 0: in all of them."""

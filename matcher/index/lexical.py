@@ -53,7 +53,7 @@ class LexicalIndex:
 
     def __init__(self, source: str, documents: int, bm25: bm25s.BM25 | None) -> None:
         self.source = source
-        self._documents = documents
+        self.documents = documents
         # Without a BM25 no document holds a token.
         self._vocabulary: dict[str, int] = bm25.vocab_dict if bm25 else {}
         held = bm25.scores if bm25 else {"indptr": [0], "indices": [], "data": []}
@@ -84,11 +84,14 @@ class LexicalIndex:
 
     @classmethod
     def load(cls, source: str, documents: int, folder: Path) -> "LexicalIndex":
-        """The index that `save` wrote; what documents a token adds to is read when it is asked."""
+        """The index that `save` wrote; what documents a token adds to is read when it is asked.
+
+        An index without tokens does not know of how many `documents` it is.
+        """
         if not any(folder.iterdir()):
             return cls(source, documents, None)
         bm25 = bm25s.BM25.load(folder, mmap=True, show_progress=False, verbosity=0)
-        return cls(source, documents, bm25)
+        return cls(source, bm25.scores["num_docs"], bm25)
 
     def search(self, tokens: Sequence[str], k: int, allowed: Bitmap) -> Hits:
         """The first k allowed documents, equals by row; all, where fewer are allowed."""
@@ -106,7 +109,7 @@ class LexicalIndex:
 
     def weighted(self, source: str, queries: Sequence[tuple[float, Sequence[str]]]) -> Everywhere:
         """The weighted sum of what several queries score, under a name of its own."""
-        scores = np.zeros(self._documents)
+        scores = np.zeros(self.documents)
         for weight, tokens in queries:
             self._add(weight, tokens, scores)
         return Everywhere.of(source, scores)
@@ -126,7 +129,7 @@ class LexicalIndex:
         return 0 if at is None else int(self._starts[at + 1] - self._starts[at])
 
     def _scores(self, tokens: Sequence[str]) -> Scores:
-        scores = np.zeros(self._documents)
+        scores = np.zeros(self.documents)
         self._add(1.0, tokens, scores)
         return scores
 

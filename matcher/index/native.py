@@ -14,6 +14,7 @@ from numba.extending import intrinsic
 
 _AHEAD = 8  # rows fetched ahead of their turn: 47 ns a scattered row instead of 80
 _LANES = 8
+_STRIP = 64  # scores of a tile that are compared at once
 
 
 @intrinsic
@@ -159,26 +160,37 @@ def _kept(rows, scores, start, stop, least):
 
 
 @njit(nogil=True, cache=True)
+def _replace(heap, new):
+    """Put a higher score in place of the lowest of a heap."""
+    place, size = 0, len(heap)
+    while True:
+        child = 2 * place + 1
+        if child >= size:
+            break
+        if child + 1 < size and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= new:
+            break
+        heap[place] = heap[child]
+        place = child
+    heap[place] = new
+
+
+@njit(nogil=True, cache=True)
 def _kth(scores, count, k):
     """The k-th largest of the first `count` scores, by a heap of the k largest seen."""
     heap = scores[:k].copy()
     heap.sort()
     for at in range(k, count):
-        if scores[at] <= heap[0]:
-            continue
-        place, new = 0, scores[at]
-        while True:
-            child = 2 * place + 1
-            if child >= k:
-                break
-            if child + 1 < k and heap[child + 1] < heap[child]:
-                child += 1
-            if heap[child] >= new:
-                break
-            heap[place] = heap[child]
-            place = child
-        heap[place] = new
+        if scores[at] > heap[0]:
+            _replace(heap, scores[at])
     return heap[0]
+
+
+@njit(nogil=True, cache=True)
+def _term(vectors, row, query, at):
+    """What one component adds to an inner product; 0 behind the last."""
+    return np.float64(vectors[row, at]) * query[at] if at < query.shape[0] else 0.0
 
 
 @njit(nogil=True, cache=True)
@@ -201,6 +213,14 @@ def products(vectors, rows, query):
             f += np.float64(vectors[row, i + 5]) * query[i + 5]
             g += np.float64(vectors[row, i + 6]) * query[i + 6]
             h += np.float64(vectors[row, i + 7]) * query[i + 7]
+        if whole < width:
+            a += _term(vectors, row, query, whole)
+            b += _term(vectors, row, query, whole + 1)
+            c += _term(vectors, row, query, whole + 2)
+            d += _term(vectors, row, query, whole + 3)
+            e += _term(vectors, row, query, whole + 4)
+            f += _term(vectors, row, query, whole + 5)
+            g += _term(vectors, row, query, whole + 6)
         found[at] = ((a + e) + (c + g)) + ((b + f) + (d + h))
     return found
 
@@ -259,3 +279,44 @@ def accumulate(starts, rows, added, tokens, weights, scores):
         weight = weights[at]
         for place in range(starts[tokens[at]], starts[tokens[at] + 1]):
             scores[rows[place]] += weight * np.float64(added[place])
+
+
+@njit(nogil=True, cache=True)
+def sift(scores, queries, goals, wanted, is_all, bit, best, slack):
+    """Which scores of a tile may be among their query's first k, and pass its filter.
+
+    `best` holds a heap of the k best scores of each query, which is kept up; `bit` is the goal that
+    all rows of the tile pursue, 0 for none.
+    """
+    count, room = 0, 4096
+    kept, places = np.empty(room, np.int64), np.empty(room, np.int64)
+    width = scores.shape[1]
+    for at in range(scores.shape[0]):
+        line, heap = scores[at], best[queries[at]]
+        wants, every = wanted[queries[at]], is_all[queries[at]]
+        for start in range(0, width, _STRIP):
+            stop = min(start + _STRIP, width)
+            bar = heap[0] - slack
+            highest = line[start]
+            for place in range(start, stop):  # becomes vector instructions: nearly all end here
+                highest = max(highest, line[place])
+            if highest < bar:
+                continue
+            for place in range(start, stop):
+                score = line[place]
+                if score < heap[0] - slack:
+                    continue
+                shared = goals[place] & wants
+                if every:
+                    if shared != wants:
+                        continue
+                elif (shared & (~shared + np.uint32(1))) != bit if bit else shared == 0:
+                    continue
+                if count == room:
+                    kept, places = np.append(kept, kept), np.append(places, places)
+                    room *= 2
+                kept[count], places[count] = at, place
+                count += 1
+                if score > heap[0]:
+                    _replace(heap, score)
+    return kept[:count], places[:count]

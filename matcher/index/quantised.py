@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from matcher.types import Vectors
 
 _LEVELS = 127
-_BLOCK = 65_536  # rows quantised at a time
+_BLOCK = 4_096  # rows quantised at a time: few enough to stay in the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,8 @@ class Quantised:
         for start in range(0, len(vectors), _BLOCK):
             some = slice(start, start + _BLOCK)
             codes[some], scales[some] = rounded(vectors[some], _LEVELS)
-            lost = codes[some] * scales[some, None] - vectors[some]
+            # In float32 the bound would be off by its own rounding.
+            lost = codes[some] * scales[some, None].astype(np.float64) - vectors[some]
             error = max(error, float(np.sqrt(np.einsum("ij,ij->i", lost, lost).max(initial=0.0))))
         return cls(codes, scales, error)
 
