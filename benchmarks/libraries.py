@@ -253,8 +253,16 @@ def _lists(codes: str) -> Callable[..., Peer]:
 
 
 _BOTH = (True, False)
-_WALK = {"nprobe": (64, 256, 1024), "max_codes": (500, 1000, 2000, 4000, 8000), "whole": _BOTH}
-_RANKED_AGAIN = {**_WALK, "whole": (True,), "fetch": (40, 100, 200, 400)}
+_WALK = {
+    "nprobe": (64, 256, 1024, 4096),  # the last is every list, up to a million rows
+    "max_codes": (500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000),
+    "whole": _BOTH,
+}
+_RANKED_AGAIN = {
+    "nprobe": _WALK["nprobe"],
+    "max_codes": (1000, 2000, 4000, 8000, 16_000, 64_000),
+    "fetch": (40, 100, 200, 400),
+}
 CONTESTANTS = (
     Contestant(
         label="numpy",

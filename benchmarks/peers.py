@@ -13,7 +13,7 @@ own, started with `environment`, and sweeps what may change from search to searc
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from importlib.util import find_spec
 from itertools import product
@@ -82,6 +82,7 @@ class Contestant:
     build: Callable[..., Peer]  # build(corpus, threads=1)
     grid: tuple[Mapping[str, Option], ...] = ({},)
     is_exact: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)  # of the environment, its own
 
 
 def installed(contestants: Sequence[Contestant], only: str = "") -> Iterator[Contestant]:

@@ -1,9 +1,9 @@
 """The companies, ready to be searched: records, vectors and tokens, in memory and on disk.
 
 A saved catalog is a folder: `manifest.json` names one immutable segment beside it, which holds the
-records (DuckDB), the vectors as the encoder gave them, the means and the two BM25 indexes. What can
-be derived (centred vectors, facets) is derived when it is opened. The manifest is replaced last and
-in one step, so that a build that is interrupted leaves the former catalog whole.
+records (DuckDB), the vectors as the encoder gave them, the means, and the indexes as they are
+searched: large arrays stay on the disk until a search touches them. The manifest is replaced last
+and in one step, so that a build that is interrupted leaves the former catalog whole.
 """
 
 import hashlib

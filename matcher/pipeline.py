@@ -191,9 +191,7 @@ class Matcher:
         if not words:
             return "unclear"
         best: float | None = None
-        if (
-            self._reads() and bands.READER in self._loaded_reader().id
-        ):  # others have their own scale
+        if self._reads() and bands.READER in self._loaded_reader().id:  # each has its own scale
             # Zero: none of these was read (a narrow rule), so nobody said that they are hopeless.
             said = reading.scores[allowed.bitmap.holds(reading.rows)]
             best = float(said.max(initial=0.0)) or None

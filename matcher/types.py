@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]  # (n, dim), rows of unit length
-Rows = NDArray[np.int64]  # positions in the company list, which is in company_id order
+Rows = NDArray[np.int64]  # positions in the companies of a catalog
 Scores = NDArray[np.float64]  # higher is better, always
 Qrels = Mapping[str, Mapping[str, int]]  # issue_id → company_id → grade 0..3
 Run = Mapping[str, Mapping[str, float]]  # issue_id → company_id → score

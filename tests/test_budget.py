@@ -3,10 +3,9 @@ import math
 
 from hypothesis import given
 from hypothesis import strategies as st
-from vector_examples import line
+from vector_examples import budgets_for_few, line
 
 from matcher.index import budget as room
-from matcher.index import calibration
 from matcher.index.budget import Band, Budget
 
 KS = st.integers(1, 200)
@@ -30,9 +29,7 @@ LINES = st.builds(
 def test_first_rows_are_at_least_k_and_at_most_everyone(bounds, k, eligible):
     rows = bounds.first(k, eligible)
     assert min(k, eligible) <= rows <= eligible
-    assert rows == min(
-        eligible, max(k, round(bounds.base + bounds.slope * math.sqrt(eligible)))
-    )
+    assert rows == min(eligible, max(k, round(bounds.base + bounds.slope * math.sqrt(eligible))))
     assert rows <= bounds.first(k + 1, eligible) <= bounds.first(k + 1, eligible + 1)
 
 
@@ -41,18 +38,20 @@ def test_last_rows_are_no_fewer_than_the_first_and_at_most_everyone(bounds, k, e
     assert bounds.first(k, eligible) <= bounds.last(k, eligible) <= eligible
 
 
-@given(st.lists(LINES, max_size=3), KS, ELIGIBLE)
+@given(st.lists(LINES, max_size=3), KS, ELIGIBLE | st.integers(1, 2_000))
 def test_a_line_is_for_as_many_hits_and_spares_rows_or_there_is_none(lines, k, eligible):
     budget = Budget(tuple(sorted(lines, key=lambda one: one.k)))
     fit = [one for one in budget.lines if k <= one.k and one.first(k, eligible) < eligible]
-    found = budget.line(k, eligible)
-    assert found == (fit[0] if fit and eligible > room._FEW else None)
+    best = fit[0] if fit else None
+    assert budget.line(k, eligible) == (best if eligible > room.FEW else None)
+    with budgets_for_few():
+        assert budget.line(k, eligible) == best
 
 
 def test_few_allowed_rows_are_all_looked_at():
     budget = Budget((line(k=100, base=1),))
-    assert budget.line(10, room._FEW) is None
-    assert budget.line(10, room._FEW + 1) is not None
+    assert budget.line(10, room.FEW) is None
+    assert budget.line(10, room.FEW + 1) is not None
     assert Budget(()).line(10, 10**6) is None
 
 
@@ -62,10 +61,6 @@ def test_who_asks_for_more_hits_than_were_measured_has_everyone_looked_at():
     assert budget.line(10, 10_000) is ten
     assert budget.line(11, 10_000) is hundred
     assert budget.line(101, 10_000) is None
-
-
-def test_calibration_measures_the_filters_that_are_searched_by_lists():
-    assert calibration._LEAST_ROWS == room._FEW
 
 
 @given(st.lists(LINES, max_size=3))

@@ -1,12 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from vector_examples import budgets_for_few, clustered, machine_code, unit
+from vector_examples import budgets_for_few, clustered, line, machine_code, unit, walked
 
 from matcher.index import budget as budget_room
 from matcher.index import calibration as room
 from matcher.index import lists as lists_room
 from matcher.index.bitmap import Bitmap
-from matcher.index.budget import Budget
+from matcher.index.budget import Band, Budget
 from matcher.index.calibration import calibrate
 from matcher.index.dense import DenseIndex
 from matcher.index.facets import Facets
@@ -22,8 +24,8 @@ def _few():
     """Lists and budgets rule over a few thousand rows, and a calibration takes a second."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lists_room, "LISTS_FROM", 0)
-        patch.setattr(budget_room, "_FEW", LEAST)
-        patch.setattr(room, "_LEAST_ROWS", LEAST)
+        patch.setattr(budget_room, "FEW", LEAST)
+        patch.setattr(room, "FEW", LEAST)
         patch.setattr(room, "_POOL", 300)
         patch.setattr(room, "_KS", (5, 20))
         patch.setattr(room, "_BASES", (25, 100, 400))
@@ -86,29 +88,53 @@ def calibrated(drawn):
 
 
 def test_every_k_has_its_line_and_each_is_good_enough(calibrated):
-    assert [line.k for line in calibrated.budget.lines] == [5, 20]
-    for line in calibrated.budget.lines:
-        assert line.recall >= room._RECALL
-        assert line.worst >= room._RECALL_OF_WORST
-        assert all(band.recall >= room._RECALL_OF_BAND for band in line.bands)
-        assert sum(band.queries for band in line.bands) == QUERIES
-        assert [band.low for band in line.bands] == sorted(band.low for band in line.bands)
-        mean = sum(band.queries * band.recall for band in line.bands) / QUERIES
-        assert mean == pytest.approx(line.recall, abs=2e-4)
+    assert [told.k for told in calibrated.budget.lines] == [5, 20]
+    for told in calibrated.budget.lines:
+        assert told.recall >= room._RECALL
+        assert told.worst >= room._RECALL_OF_WORST
+        assert all(band.recall >= room._RECALL_OF_BAND for band in told.bands)
+        assert sum(band.queries for band in told.bands) == QUERIES
+        assert [band.low for band in told.bands] == sorted(band.low for band in told.bands)
+        mean = sum(band.queries * band.recall for band in told.bands) / QUERIES
+        assert mean == pytest.approx(told.recall, abs=2e-4)
 
 
 def test_recall_that_a_line_tells_is_what_its_searches_reach(drawn, calibrated):
-    index, facets, queries, _ = drawn
+    _, facets, queries, _ = drawn
     filters = room._filters(facets, SIZE, QUERIES, np.random.default_rng(0))
-    for line in calibrated.budget.lines:
-        found = recalls(calibrated, line.k, list(zip(queries, filters, strict=True)))
-        assert found.mean() == pytest.approx(line.recall, abs=1e-4)
-        assert np.quantile(found, 0.01, method="lower") == pytest.approx(line.worst, abs=1e-4)
-        for band in line.bands:
+    for told in calibrated.budget.lines:
+        found = recalls(calibrated, told.k, list(zip(queries, filters, strict=True)))
+        assert found.mean() == pytest.approx(told.recall, abs=1e-4)
+        assert np.quantile(found, 0.01, method="lower") == pytest.approx(told.worst, abs=1e-4)
+        for band in told.bands:
             shares = np.array([len(allowed) / SIZE for allowed in filters])
             within = (band.low < shares) & (shares <= band.high)
             assert within.sum() == band.queries
             assert found[within].mean() == pytest.approx(band.recall, abs=1e-4)
+
+
+@pytest.mark.parametrize("reach", [10.0, 0.3, 0.1, 0.0, -0.1])
+@pytest.mark.parametrize("most", [1.0, 1.5, 4.0, 1e9])
+def test_trial_goes_as_far_as_the_walk_of_a_search(drawn, reach, most):
+    index, facets, queries, _ = drawn
+    filters = room._filters(facets, SIZE, 12, np.random.default_rng(2))
+    for query, allowed in zip(queries, filters, strict=False):
+        trial = room._trial(index, index.lists, query, 20, allowed)
+        bounds = line(base=30, reach=reach, most=most)
+        seen = walked(index, bounds, query, 20, allowed.holds(np.arange(SIZE)))
+        assert trial.held[trial.until(bounds) - 1] == len(seen)
+        exact = index.search(query, 20, allowed, exact=True).rows
+        assert (trial.places < trial.until(bounds)).tolist() == np.isin(exact, seen).tolist()
+
+
+def test_line_is_good_enough_in_the_mean_at_worst_and_in_every_band():
+    band = Band(0, 1, 100, recall=room._RECALL_OF_BAND, worst=0)
+    good = line(recall=room._RECALL, worst=room._RECALL_OF_WORST, bands=(band, band))
+    assert room._is_good(good)
+    assert not room._is_good(replace(good, recall=room._RECALL - 1e-4))
+    assert not room._is_good(replace(good, worst=room._RECALL_OF_WORST - 1e-4))
+    low = replace(band, recall=room._RECALL_OF_BAND - 1e-4)
+    assert not room._is_good(replace(good, bands=(band, low)))
 
 
 def test_promised_recall_holds_for_queries_held_out(drawn, calibrated):
@@ -168,7 +194,7 @@ def test_line_for_fewer_hits_may_stand_without_one_for_more(monkeypatch, drawn):
     told = room._line
     monkeypatch.setattr(room, "_line", lambda k, trials: None if k == 20 else told(k, trials))
     budget = calibrate(index, facets, queries)
-    assert [line.k for line in budget.lines] == [5]
+    assert [one.k for one in budget.lines] == [5]
     assert budget.line(6, SIZE) is None
 
 
@@ -197,7 +223,7 @@ def test_filters_take_the_bands_in_turn_and_are_wide_enough(drawn):
 def test_narrow_corpus_is_searched_right_with_a_budget_for_few():
     """Fewer rows pass than hits are asked for, at a budget that rules over one row."""
     with budgets_for_few(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "_LEAST_ROWS", 0)
+        patch.setattr(room, "FEW", 0)
         rng = np.random.default_rng(7)
         vectors = clustered(rng, 400, DIM, 10, 0.3)
         index, facets = corpus(8, vectors)

@@ -49,7 +49,7 @@ def bounds(draw):
     """Lines that look at a few rows, at many, and a little further or much."""
     return line(
         k=1_000,
-        base=draw(st.sampled_from([1, 5, 20, 100])),
+        base=draw(st.sampled_from([1, 5, 20, 64, 100, 128])),
         slope=draw(st.sampled_from([0.0, 1.0])),
         reach=draw(st.sampled_from([-0.3, 0.0, 0.05, 0.3, 3.0])),
         most=draw(st.sampled_from([1.0, 2.5, 40.0])),
@@ -134,6 +134,24 @@ def test_machine_code_and_numpy_find_the_same_bits(seed, size, dim, kind):
     one, other = (each.search(query, 5, Bitmap.where(mask)) for each in (numpy, machine))
     assert one.rows.tobytes() == other.rows.tobytes()
     assert one.scores.tobytes() == other.scores.tobytes()
+
+
+@pytest.mark.parametrize("dim", [3, 17, 384])
+@pytest.mark.parametrize("bounds", [line(base=60, reach=0), line(base=1, reach=0.5, most=1e9)])
+def test_scores_that_differ_less_than_codes_and_float32_can_tell_are_told_apart(dim, bounds):
+    rng = np.random.default_rng(14)
+    centre = rng.normal(size=dim)
+    near = centre / np.linalg.norm(centre) + rng.normal(size=(500, dim)) * 1e-7
+    vectors = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
+    lists = in_lists(rng, vectors, 12)
+    indexes = [made(vectors, is_machine, lists, bounds) for is_machine in (False, True)]
+    for query in (vectors[7].copy(), *unit(rng, 20, dim)):
+        mask = some_of(rng, 500, "most")
+        seen = walked(indexes[0], bounds, query, 5, mask)
+        for index in indexes:
+            exact = found(index, query, 5, mask, exact=True)
+            assert exact == first(index, query, 5, np.flatnonzero(mask))
+            assert found(index, query, 5, mask) == first(index, query, 5, seen)
 
 
 @MACHINES
@@ -226,7 +244,9 @@ def test_wider_reach_and_more_first_rows_lose_no_hit(is_machine):
         best = set(found(made(vectors, is_machine), query, 10, mask)[0])
         shared = [
             len(best & set(found(made(vectors, is_machine, lists, bounds), query, 10, mask)[0]))
-            for bounds in (line(base=b, reach=r) for b, r in [(10, -1), (10, 0), (10, 0.2), (800, 0.2)])
+            for bounds in (
+                line(base=b, reach=r) for b, r in [(10, -1), (10, 0), (10, 0.2), (800, 0.2)]
+            )
         ]
         assert shared == sorted(shared)
 
@@ -294,6 +314,14 @@ def test_search_leaves_its_arguments_alone_and_keeps_none_of_them(is_machine, ex
     del index, query, allowed
     gc.collect()
     assert (hits.rows.tolist(), hits.scores.tolist()) == (rows, scores)
+
+
+@MACHINES
+@pytest.mark.parametrize("size", [0, 299, 301, 64_000])
+def test_filter_of_another_corpus_is_refused_before_memory_is_read(is_machine, size):
+    index = made(unit(np.random.default_rng(9), 300, 8), is_machine)
+    with pytest.raises(ValueError, match=f"a filter of {size} rows for an index of 300"):
+        index.search(index.vectors[0], 5, Bitmap.every(size))
 
 
 def test_vectors_and_lots_of_an_index_are_read_only_and_not_copied():

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from vector_examples import SEEDS, SIZES, is_mapped
 
 from matcher import codes
-from matcher.index.facets import Facets
+from matcher.index.facets import NATIONWIDE, Facets
 from matcher.types import Company, Constraint
 
 PREFECTURES = sorted(codes.ALL_PREFECTURES)
@@ -211,3 +212,104 @@ def test_no_companies_give_no_rows():
     assert facets.allowed(Constraint(prefecture=AICHI)).excluded == {"region": 0, "sdgs": 0}
     assert len(facets.nearness(Constraint(prefecture=AICHI), every([])).rows) == 0
     assert len(facets.shared_goals(Constraint(), every([])).rows) == 0
+
+
+def drawn(seed, size):
+    """Columns of so many companies: head offices, prefectures served and goals, as bits."""
+    rng = np.random.default_rng(seed)
+    headquarters = rng.integers(0, 48, size).astype(np.uint8)
+    serves = rng.integers(0, 2**47, size).astype(np.uint64) << np.uint64(1)
+    serves[rng.random(size) < 0.3] = NATIONWIDE
+    goals = rng.integers(0, 2**17, size).astype(np.uint32) << np.uint32(1)
+    return {"headquarters": headquarters, "serves": serves, "goals": goals}
+
+
+def masks(columns, constraint):
+    """Who keeps the rule on regions, and who the rule on goals, by the columns."""
+    here, wanted = constraint.prefecture, sum(1 << goal for goal in constraint.sdgs)
+    home, serves = columns["headquarters"], columns["serves"]
+    block = [int(code) for code in BLOCKS[BLOCK[here]]] if here else []
+    region = {
+        "any": np.full(len(home), True),
+        "serves": (serves >> np.uint64(int(here))) & 1 == 1 if here else serves == NATIONWIDE,
+        "prefecture": (home == int(here or 0)) & (here != ""),
+        "block": np.isin(home, block),
+    }[constraint.region_rule]
+    shared = columns["goals"] & wanted
+    if constraint.sdg_rule not in ("any", "all") or not wanted:
+        return region, np.full(len(home), True)
+    return region, shared > 0 if constraint.sdg_rule == "any" else shared == wanted
+
+
+@given(SEEDS, SIZES, CONSTRAINTS)
+def test_every_clause_over_many_words_is_the_and_of_its_masks(seed, size, constraint):
+    columns = drawn(seed, size)
+    allowed = Facets.of(**columns).allowed(constraint)
+    region, goals = masks(columns, constraint)
+    assert allowed.rows.tolist() == np.flatnonzero(region & goals).tolist()
+    assert len(allowed) == (region & goals).sum()
+    assert allowed.excluded == {"region": (~region).sum(), "sdgs": (region & ~goals).sum()}
+
+
+def test_every_value_has_its_bitmap():
+    columns = drawn(1, 300)
+    facets = Facets.of(**columns)
+    home, serves, goals = columns.values()
+    assert facets.everyone.rows().tolist() == list(range(300))
+    assert facets.serves(0).rows().tolist() == np.flatnonzero(serves == NATIONWIDE).tolist()
+    assert facets.office(0).rows().tolist() == np.flatnonzero(home == 0).tolist()
+    for code in PREFECTURES:
+        here = int(code)
+        expected = (serves >> np.uint64(here)) & 1 == 1
+        assert facets.serves(here).rows().tolist() == np.flatnonzero(expected).tolist()
+        assert facets.office(here).rows().tolist() == np.flatnonzero(home == here).tolist()
+        near = np.isin(home, [int(one) for one in BLOCKS[BLOCK[code]]])
+        assert facets.block(here).rows().tolist() == np.flatnonzero(near).tolist()
+    for goal in GOALS:
+        expected = (goals >> np.uint32(goal)) & 1 == 1
+        assert facets.goal(goal).rows().tolist() == np.flatnonzero(expected).tolist()
+
+
+def test_filters_may_be_combined_further():
+    columns = drawn(2, 200)
+    facets = Facets.of(**columns)
+    both = (facets.serves(23) | facets.office(13)) & (facets.goal(3) | facets.goal(11))
+    home, serves, goals = columns.values()
+    region = (serves >> np.uint64(23)) & 1 | (home == 13)
+    expected = np.flatnonzero(region & (goals & (2**3 + 2**11) > 0))
+    assert both.rows().tolist() == expected.tolist()
+    # and the facets are as before
+    assert facets.office(13).rows().tolist() == np.flatnonzero(home == 13).tolist()
+
+
+@given(COMPANIES)
+def test_facets_of_companies_are_those_of_their_columns(companies):
+    headquarters, goals = Facets.columns(companies)
+    assert headquarters.tolist() == [int(one.headquarters or 0) for one in companies]
+    assert goals.tolist() == [sum(1 << goal for goal in one.sdgs) for one in companies]
+    serves = [sum(1 << int(code) for code in one.regions) for one in companies]
+    columns = {"headquarters": headquarters, "goals": goals}
+    same = Facets.of(**columns, serves=np.array(serves, dtype=np.uint64))
+    built = Facets.build(companies)
+    for bitmap in (lambda f: f.serves(0), lambda f: f.serves(23), lambda f: f.goal(3)):
+        assert bitmap(built).rows().tolist() == bitmap(same).rows().tolist()
+
+
+@pytest.mark.parametrize("size", [0, 1, 64, 300])
+def test_saved_facets_are_mapped_and_answer_the_same(tmp_path, size):
+    facets = Facets.of(**drawn(3, size))
+    facets.save(tmp_path / "facets")
+    loaded = Facets.load(tmp_path / "facets")
+    rows = every(range(size))
+    for rule in ("serves", "prefecture", "block", "any"):
+        for goals in ("prefer", "any", "all", "ignore"):
+            wanted = frozenset({3, 11})
+            one = Constraint(region_rule=rule, prefecture=AICHI, sdg_rule=goals, sdgs=wanted)
+            assert loaded.allowed(one).rows.tolist() == facets.allowed(one).rows.tolist()
+            assert loaded.allowed(one).excluded == facets.allowed(one).excluded
+            for told in (Facets.shared_goals, Facets.nearness):
+                assert by_row(told(loaded, one, rows)) == by_row(told(facets, one, rows))
+    if size:
+        words = loaded.serves(23).words
+        assert is_mapped(words)
+        assert not words.flags.writeable

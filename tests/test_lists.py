@@ -64,10 +64,7 @@ def test_rows_of_chosen_lists_are_those_of_the_mask_in_the_order_of_the_choice(
     words = bitmap.words.copy()
     rows = lists.rows(bitmap, chosen)
     expected = [
-        row
-        for at in chosen
-        for row in range(lists.starts[at], lists.starts[at + 1])
-        if mask[row]
+        row for at in chosen for row in range(lists.starts[at], lists.starts[at + 1]) if mask[row]
     ]
     assert rows.tolist() == expected
     assert rows.dtype == np.int64

@@ -53,8 +53,7 @@ def some_of(rng, size, kind):
 
 def in_lists(rng, vectors, count):
     """Lists that begin anywhere: at the edge of a word, inside one, or where another ends."""
-    edges = np.r_[np.arange(0, len(vectors) + 1, 64), np.arange(len(vectors) + 1)]
-    starts = np.sort(rng.choice(edges, count - 1))
+    starts = np.sort(rng.choice(np.arange(0, len(vectors) + 1, rng.choice([1, 64])), count - 1))
     centroids = np.array(unit(rng, count, vectors.shape[1]))
     for at, start in enumerate(np.r_[0, starts]):
         if start < len(vectors) and rng.random() < 0.7:
@@ -91,7 +90,7 @@ def threads(count):
 def budgets_for_few():
     """A budget rules however few rows are allowed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(budget, "_FEW", 0)
+        patch.setattr(budget, "FEW", 0)
         yield
 
 

@@ -90,12 +90,12 @@ class _Asked:
 
     @classmethod
     def of(cls, constraints: Sequence[Constraint]) -> "_Asked":
-        limits = [one.sdgs if one.sdg_rule in ("any", "all") else frozenset() for one in constraints]
+        limits = [
+            one.sdgs if one.sdg_rule in ("any", "all") else frozenset() for one in constraints
+        ]
         return cls(
             np.array([sum(1 << goal for goal in goals) for goals in limits], dtype=np.uint32),
-            np.array(
-                [one.sdg_rule != "any" or not one.sdgs for one in constraints], dtype=bool
-            ),
+            np.array([one.sdg_rule != "any" or not one.sdgs for one in constraints], dtype=bool),
         )
 
     def allow(self, queries: Rows, goals: NDArray[np.uint32], goal: int) -> NDArray[np.bool_]:
@@ -167,9 +167,7 @@ class _Sieve:
             kept, at = self._sift(scores, some, goals, task.goal)
             self.found.append((some[kept], rows[at], scores[kept, at]))
 
-    def _sift(
-        self, scores: Vectors, queries: Rows, goals: Bits, goal: int
-    ) -> tuple[Rows, Rows]:
+    def _sift(self, scores: Vectors, queries: Rows, goals: Bits, goal: int) -> tuple[Rows, Rows]:
         """Which scores of a tile (queries, rows) may be among the first k; the best are noted."""
         if self._machine is not None:
             asked, bit = self._asked, np.uint32(1 << goal if goal else 0)

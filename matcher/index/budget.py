@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-_FEW = 4_000  # allowed rows that are all looked at: walking the lists would cost as much
+FEW = 4_000  # allowed rows that are all looked at: walking the lists would cost as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Budget:
 
     def line(self, k: int, eligible: int) -> Line | None:
         """The line for k hits; None where everyone is to be looked at."""
-        if eligible > _FEW:
+        if eligible > FEW:
             for line in self.lines:
                 if k <= line.k and line.first(k, eligible) < eligible:
                     return line

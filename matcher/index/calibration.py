@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.index.bitmap import Bitmap
-from matcher.index.budget import Band, Budget, Line
+from matcher.index.budget import FEW, Band, Budget, Line
 from matcher.index.dense import DenseIndex
 from matcher.index.facets import Facets
 from matcher.index.lists import Lists
@@ -21,7 +21,6 @@ from matcher.types import Rows, Vectors
 _KS = (10, 100)
 _SHARES = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # the bands
 _POOL = 2_000  # filters that are counted, to have enough in every band
-_LEAST_ROWS = 4_000  # narrower filters are always searched exactly
 _BASES = (100, 200, 400, 800, 1_600)
 _SLOPES = (0.0, 1.0, 2.0, 4.0)
 _REACHES = tuple(round(0.01 * step, 2) for step in range(-10, 41))
@@ -79,7 +78,7 @@ def _filters(facets: Facets, size: int, count: int, rng: np.random.Generator) ->
     None where the corpus is so small, or its facets such, that there are none.
     """
     pool = [_filter(facets, rng) for _ in range(_POOL)]
-    wide = [one for one in pool if len(one) > _LEAST_ROWS]
+    wide = [one for one in pool if len(one) > FEW]
     bands = [
         [one for one in wide if low < len(one) / size <= high] for low, high in pairwise(_SHARES)
     ]

@@ -123,7 +123,13 @@ class DenseIndex:
 
         Exact over all of them where `exact` is set, where they are few, or where the index has no
         budget; else exact over the lists that the budget reaches.
+
+        Raises:
+            ValueError: the filter is of another number of rows; nothing below looks for that.
         """
+        if allowed.size != len(self.vectors):
+            message = f"a filter of {allowed.size} rows for an index of {len(self.vectors)}"
+            raise ValueError(message)
         eligible = len(allowed)
         k = min(k, eligible)
         if not k:
@@ -174,8 +180,8 @@ class DenseIndex:
                 *_asked(query, k, allowed, self.codes),
                 self.vectors,
                 *(coarse.astype(np.int16), np.float32(scale)),
-                *map(_frozen, (lists.centroids.codes, lists.centroids.scales, lists.starts)),
-                *(first, np.float32(line.reach), most),
+                *(_frozen(lists.centroids.codes), _frozen(lists.centroids.scales)),
+                *(_frozen(lists.starts), first, np.float32(line.reach), most),
             )
             return found
         order, near = lists.nearest_first(coarse, scale)

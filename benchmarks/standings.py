@@ -1,0 +1,60 @@
+"""Who stands where in a contest: how many times as fast as FAISS, and the table."""
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import packages_distributions, version
+from typing import Any
+
+import marks
+import numpy as np
+from marks import ENOUGH
+from peers import Contestant, installed
+
+from matcher.types import Rows
+
+
+def compare(
+    found: Mapping[str, dict[str, Any]],
+    places: Mapping[str, Rows],
+    times: Mapping[str, marks.Seconds],
+) -> None:
+    """Note beside each how many times as fast it is as the fastest FAISS with enough recall."""
+    able = [
+        label
+        for label, one in found.items()
+        if label.startswith("FAISS") and one["tuned"]["recall"] >= ENOUGH
+    ]
+    plain = [label for label in able if found[label]["is plain FAISS"]]
+    for name, some in (("plain FAISS", plain), ("FAISS", able)):
+        if not some:
+            continue
+        rival = max(some, key=lambda label: found[label]["queries per second"])
+        for label, one in found.items():
+            _, own, other = np.intersect1d(places[label], places[rival], return_indices=True)
+            if len(own):
+                faster = marks.times_faster(times[label][:, own], times[rival][:, other])
+                one[f"times as fast as {name}"] = faster
+        found[rival][f"is the fastest {name}"] = True
+
+
+def versions(contestants: Iterable[Contestant]) -> dict[str, str]:
+    """The versions of the packages of those that are installed."""
+    sold_as = packages_distributions()
+    packages = {name for one in installed(tuple(contestants)) for name in one.packages}
+    return {one: version(one) for one in sorted({sold_as[name][0] for name in packages})}
+
+
+def show(title: str, found: Mapping[str, Mapping[str, Any]]) -> None:
+    """The result as a table, the fastest with enough recall first."""
+    print(f"\n{title}")
+    print(f"{'contestant':<44}{'recall':>8}{'worst':>7}{'short':>7}{'bad':>4}", end="")
+    print(f"{'QPS':>9}{'p50 ms':>9}{'p99 ms':>9}{'× plain':>9}{'× FAISS':>9}")
+    ranked = sorted(
+        found.items(),
+        key=lambda item: (item[1]["tuned"]["recall"] < ENOUGH, -item[1]["queries per second"]),
+    )
+    for label, one in ranked:
+        print(f"{label:<44}{one['recall']:>8.4f}{one['recall of the worst 1 %']:>7.2f}", end="")
+        print(f"{one['under-fill']:>7.1%}{one['violations']:>4}", end="")
+        print(f"{one['queries per second']:>9g}{one['p50 ms']:>9g}{one['p99 ms']:>9g}", end="")
+        print(f"{one.get('times as fast as plain FAISS', '–'):>9}", end="")
+        print(f"{one.get('times as fast as FAISS', '–'):>9}")
