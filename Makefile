@@ -24,11 +24,21 @@ eval: $(READY)  ## the systems side by side on the published cases
 bench: $(READY)  ## speed, the short versions
 	$(BIN)/python benchmarks/bench_encode.py
 	$(BIN)/python benchmarks/bench_match.py
+	$(BIN)/python benchmarks/bench_search.py
+	$(BIN)/python benchmarks/bench_batch.py
+	$(BIN)/python benchmarks/bench_build.py
+	$(BIN)/python benchmarks/bench_scaling.py
 
-bench-full: $(READY)  ## speed and precision, as quoted in the README
+bench-full: $(READY)  ## speed and precision, as quoted in the README; peers come with .[bench]
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python benchmarks/bench_precision.py
 	$(BIN)/python benchmarks/bench_encode.py
 	$(BIN)/python benchmarks/bench_match.py --full
+	$(BIN)/python benchmarks/bench_search.py --full
+	$(BIN)/python benchmarks/bench_batch.py --full
+	$(BIN)/python benchmarks/bench_build.py --full
+	$(BIN)/python benchmarks/bench_scaling.py --full
+	$(BIN)/python benchmarks/plots.py
 
 # torch comes first and pinned: where a CPU build of it is at hand, that is taken, and the several
 # gigabytes of GPU packages stay away. The default path never imports it.

@@ -31,7 +31,8 @@ from matcher.types import Vectors
 CACHE = Path(__file__).parent / ".cache"
 SEED = 1
 LARGE = 200_000  # rows beyond which only FAISS and numpy take part
-SAMPLES, TUNING, ASKED, SHORT = 400, 160, 900, 300  # together the 2,520 real issues
+SAMPLES, TUNING, ASKED = 400, 160, 900  # with two of the others: the 2,520 real issues
+SHORT = 200, 80, 300
 ROUNDS, SHORT_ROUNDS = 5, 3
 FILTERS = {"natural": 5_000, "stratified": 3_000, "nearly empty": 2_000}
 EXACTLY = 200  # questions in which exact search is held to brute force
@@ -61,12 +62,13 @@ def main() -> None:
 def measured(kind: str, size: int, *, is_full: bool) -> dict[str, Any]:
     """What every contestant reached on one corpus, and the safety of ours."""
     contestants = entered(size, is_full=is_full)
-    rounds, asked = (ROUNDS, ASKED) if is_full else (SHORT_ROUNDS, SHORT)
+    rounds = ROUNDS if is_full else SHORT_ROUNDS
+    counts = (SAMPLES, TUNING, ASKED) if is_full else SHORT
     patience = 20.0 if is_full else 1.0
     title = f"{kind}, {size:,} rows"
     print(title)
     with tempfile.TemporaryDirectory() as folder:
-        ground = laid(Path(folder), kind, size, asked)
+        ground = laid(Path(folder), kind, size, *counts)
         with Contest(ground) as held:
             held.enter(contestants)
             found: dict[str, Any] = {"peers": standings.versions(contestants), "sets": {}}
@@ -95,19 +97,18 @@ def entered(size: int, *, is_full: bool) -> list[Contestant]:
     return [*ours.CONTESTANTS, *peers]
 
 
-def laid(folder: Path, kind: str, size: int, asked: int) -> Ground:
+def laid(folder: Path, kind: str, size: int, samples: int, tuning: int, asked: int) -> Ground:
     """The corpus with its questions in a folder; no vector of an issue is in two of the sets."""
-    count = SAMPLES + 2 * TUNING + 2 * asked
-    corpus, vectors = generated(kind, size, count)
-    parts = np.split(vectors, np.cumsum([SAMPLES, TUNING, TUNING, asked]))
-    samples, *rest = parts
+    starts = np.cumsum([samples, tuning, tuning, asked])
+    corpus, vectors = generated(kind, size, int(starts[-1]) + asked)
+    calibrating, *rest = np.split(vectors, starts)
     sets = {
         "tuning stratified": corpora.stratified(corpus, rest[0], SEED + 1),
         "tuning natural": corpora.natural(corpus, rest[1], SEED + 2),
         "stratified": corpora.stratified(corpus, rest[2], SEED + 3),
         "natural": corpora.natural(corpus, rest[3], SEED + 4),
     }
-    return lay(folder, corpus, samples, {**sets, "safety": risky(corpus, rest[3])})
+    return lay(folder, corpus, calibrating, {**sets, "safety": risky(corpus, rest[3])})
 
 
 def generated(kind: str, size: int, queries: int) -> tuple[Corpus, Vectors]:

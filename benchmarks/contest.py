@@ -107,7 +107,7 @@ class Contest:
         self._truth: dict[str, tuple[list[Question], list[Exact]]] = {}
 
     def enter(self, contestants: Sequence[Contestant]) -> None:
-        """Build them, one after the other; who is not installed, or fails, is named and stays out."""
+        """Build them one by one; who is not installed, or fails, is named and stays out."""
         here = {one.label for one in installed(contestants)}
         for contestant in contestants:
             if contestant.label not in here:

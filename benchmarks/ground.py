@@ -1,4 +1,4 @@
-"""A corpus in files, with the questions that it is asked: processes map it, and nobody copies it."""
+"""A corpus in files, with what it is asked: processes map it, and nobody copies it."""
 
 import pickle
 from collections.abc import Mapping, Sequence

@@ -15,6 +15,7 @@ import matplotlib as mpl
 from conditions import RESULTS
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 INK = "#7d8590"
 COLOURS = ("#e0503a", "#d98c00", "#2f81d7", "#2da46f", "#9a6dd7", "#c2569b", "#4aa8b5", "#8c8c3c")
@@ -86,7 +87,7 @@ def recall(axes: Axes, found: Mapping[str, Mapping[str, Any]]) -> None:
         axes.plot(place(one["recall"]), rate, linestyle="", label=told, **look)
     axes.set_xscale("log")
     axes.invert_xaxis()
-    axes.set_yscale("log")
+    in_decades(axes)
     axes.set_xticks([*_TICKS, _PERFECT], [*_TICKS.values(), "1"])
     axes.minorticks_off()
     axes.set_xlabel("recall")
@@ -102,11 +103,18 @@ def growth(axes: Axes, found: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> 
         times = [found[size][label]["mean ms"] for size in with_it]
         axes.plot(with_it, times, label=label, linewidth=1, **look)
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    in_decades(axes)
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
     axes.set_xlabel("rows")
     axes.set_ylabel("milliseconds a query, one thread")
+
+
+def in_decades(axes: Axes) -> None:
+    """A logarithmic axis upwards, with 1, 2 and 5 of each decade in plain figures."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
 
 
 def ranked(found: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -116,11 +124,11 @@ def ranked(found: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[st
 
 def looks() -> list[dict[str, Any]]:
     """Colours and markers, no two pairs alike."""
-    count = len(COLOURS) * len(MARKERS)
+    count = len(COLOURS) * len(MARKERS) // 2  # then they come again
     return [
         {"color": COLOURS[at % len(COLOURS)], "marker": MARKERS[at % len(MARKERS)], "markersize": 6}
         for at in range(count)
-    ][:40]
+    ]
 
 
 def place(value: float) -> float:

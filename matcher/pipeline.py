@@ -163,9 +163,9 @@ class Matcher:
     def _worth_reading(self, issue: Issue, search: Search) -> Rows:
         """The first companies of the catalog, and the first that serve the issue's prefecture.
 
-        Whom the rules of a run leave out does not change who is read: a pair has one score. Whoever
-        ties with one of them is read too, and whoever has the profile of one of them: one profile
-        has one score, whomever its company serves.
+        Whom the rules of a run leave out does not change who is read: a pair has one score. Those
+        who tie with the last of them are read too, and all that have the profile of one of them:
+        one profile has one score, whomever its company serves.
         """
         facets, read = self.catalog.facets, self.settings.read
         serving = facets.allowed(constraint_of(issue, "serves", "ignore")).bitmap

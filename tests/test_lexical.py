@@ -1,5 +1,6 @@
 import importlib.util
 import math
+import mmap
 from collections import Counter
 
 import numpy as np
@@ -226,7 +227,7 @@ def test_saved_index_answers_as_before(documents, tmp_path):
 def test_what_tokens_add_stays_on_the_disk_and_can_be_saved_again(tmp_path):
     LexicalIndex.build("words", DOCUMENTS).save(tmp_path / "one")
     again = LexicalIndex.load("words", len(DOCUMENTS), tmp_path / "one")
-    assert isinstance(again._added.base, np.memmap)
+    assert isinstance(again._added.base, np.memmap | mmap.mmap)
     assert isinstance(again._rows.base, np.memmap)
     again.save(tmp_path / "two")
     assert answers(LexicalIndex.load("words", 4, tmp_path / "two"), ["水"]) == answers(

@@ -174,6 +174,9 @@ def test_pieces_of_a_sample_are_spread_from_the_first_byte_to_the_last(tmp_path)
     os.truncate(path, size)
     clean = samples(tmp_path)
     assert clean.keys() == {"sparse"}
+    os.truncate(path, size + 1)
+    assert samples(tmp_path) != clean  # zeros all, but one more
+    os.truncate(path, size)
     for place in (0, size // 2, size - 1):
         with path.open("rb+") as file:
             file.seek(place)

@@ -4,6 +4,10 @@ import os
 from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 _FROM = 50_000  # rows; below, loading numba (a second) takes longer than it saves
 
@@ -28,3 +32,10 @@ def _loaded() -> ModuleType | None:
         # A numpy that numba does not know, or no folder where it may keep machine code.
         return None
     return room
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """A read-only view: what is mapped from disk and what is held have one type in machine code."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view

@@ -18,7 +18,7 @@ from matcher.index.lists import Lists
 from matcher.index.quantised import coarse_levels, rounded
 from matcher.types import Rows, Vectors
 
-_KS = (10, 100)
+_KS = (10, 100, 1_000)
 _SHARES = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # the bands
 _POOL = 2_000  # filters that are counted, to have enough in every band
 _BASES = (100, 200, 400, 800, 1_600)

@@ -9,14 +9,13 @@ scores are bit-equal whatever the threads, k, the other rows and the path throug
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from matcher.index.backend import native
+from matcher.index.backend import frozen, native
 from matcher.index.bitmap import Bitmap
 from matcher.index.budget import Budget, Line
 from matcher.index.lists import Lists
@@ -75,8 +74,8 @@ class DenseIndex:
     ) -> None:
         """Without `lists` and `budget` every search is exact; codes are for machine code."""
         size = len(vectors)
-        self.vectors = _frozen(np.ascontiguousarray(vectors, dtype=np.float32))
-        self.lots = _frozen(np.arange(size, dtype=np.uint64) if lots is None else lots)
+        self.vectors = frozen(np.ascontiguousarray(vectors, dtype=np.float32))
+        self.lots = frozen(np.arange(size, dtype=np.uint64) if lots is None else lots)
         self.codes, self.lists, self.budget = codes, lists, budget
         self.moments = Moments.of(self.vectors) if moments is None else moments
         self._native = native(size) if codes is not None else None
@@ -180,8 +179,8 @@ class DenseIndex:
                 *_asked(query, k, allowed, self.codes),
                 self.vectors,
                 *(coarse.astype(np.int16), np.float32(scale)),
-                *(_frozen(lists.centroids.codes), _frozen(lists.centroids.scales)),
-                *(_frozen(lists.starts), first, np.float32(line.reach), most),
+                *(frozen(lists.centroids.codes), frozen(lists.centroids.scales)),
+                *(frozen(lists.starts), first, np.float32(line.reach), most),
             )
             return found
         order, near = lists.nearest_first(coarse, scale)
@@ -229,7 +228,7 @@ def _asked(
     error = codes.error * _length(wide) + (1 + codes.error) * _length(lost) + _ROUNDING
     return (
         *(wide, fine.astype(np.int16), np.float32(scale), k, np.float32(error)),
-        *(_frozen(allowed.words), len(allowed), _frozen(codes.codes), _frozen(codes.scales)),
+        *(frozen(allowed.words), len(allowed), frozen(codes.codes), frozen(codes.scales)),
     )
 
 
@@ -253,10 +252,3 @@ def _products(vectors: Vectors, rows: Rows, query: NDArray[np.float64]) -> Score
 
 def _length(vector: NDArray[np.float64]) -> float:
     return float(np.sqrt(vector @ vector))
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """A read-only view: what is mapped from disk and what is held have one type in machine code."""
-    view = np.asarray(array).view()
-    view.flags.writeable = False
-    return view

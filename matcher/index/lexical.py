@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.index.backend import native
+from matcher.index.backend import frozen, native
 from matcher.index.bitmap import Bitmap
 from matcher.types import Hits, Rows, Scores
 
@@ -57,9 +57,9 @@ class LexicalIndex:
         # Without a BM25 no document holds a token.
         self._vocabulary: dict[str, int] = bm25.vocab_dict if bm25 else {}
         held = bm25.scores if bm25 else {"indptr": [0], "indices": [], "data": []}
-        self._starts = np.asarray(held["indptr"], dtype=np.int64)  # (tokens + 1,)
-        self._rows = np.asarray(held["indices"], dtype=np.int32)  # ascending for each token
-        self._added = np.asarray(held["data"], dtype=np.float32)
+        self._starts = frozen(np.asarray(held["indptr"], dtype=np.int64))  # (tokens + 1,)
+        self._rows = frozen(np.asarray(held["indices"], dtype=np.int32))  # ascending for each token
+        self._added = frozen(np.asarray(held["data"], dtype=np.float32))
         self._bm25 = bm25
 
     @classmethod
