@@ -34,7 +34,7 @@ from matcher.index import batch
 from matcher.types import Rows
 
 SEED, K, THREADS, ROUNDS = 1, 10, 2, 3
-SAMPLES = 400
+SAMPLES = 400  # for calibration
 JUDGED = 500  # issues whose answers are held to brute force
 SCALED = 200  # issues for who would need minutes
 _DENSE = 64  # issues of a dense product: their scores take 256 MB over a million companies

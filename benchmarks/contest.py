@@ -186,6 +186,9 @@ class Contest:
             }
             for label, entry in ((one.label, one) for one in self._able(only))
         }
+        for label, one in found.items():
+            # In a peer's favour: what was enough while it was tuned stays enough.
+            one["has enough"] = max(tuned[label][0].recall, one["recall"]) >= marks.ENOUGH
         standings.compare(found, places, times)
         return found
 

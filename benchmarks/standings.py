@@ -6,7 +6,6 @@ from typing import Any
 
 import marks
 import numpy as np
-from marks import ENOUGH
 from peers import Contestant, installed
 
 from matcher.types import Rows
@@ -19,9 +18,7 @@ def compare(
 ) -> None:
     """Note beside each how many times as fast it is as the fastest FAISS with enough recall."""
     able = [
-        label
-        for label, one in found.items()
-        if label.startswith("FAISS") and one["tuned"]["recall"] >= ENOUGH
+        label for label, one in found.items() if label.startswith("FAISS") and one["has enough"]
     ]
     plain = [label for label in able if found[label]["is plain FAISS"]]
     for name, some in (("plain FAISS", plain), ("FAISS", able)):
@@ -50,7 +47,7 @@ def show(title: str, found: Mapping[str, Mapping[str, Any]]) -> None:
     print(f"{'QPS':>9}{'p50 ms':>9}{'p99 ms':>9}{'× plain':>9}{'× FAISS':>9}")
     ranked = sorted(
         found.items(),
-        key=lambda item: (item[1]["tuned"]["recall"] < ENOUGH, -item[1]["queries per second"]),
+        key=lambda item: (not item[1]["has enough"], -item[1]["queries per second"]),
     )
     for label, one in ranked:
         print(f"{label:<44}{one['recall']:>8.4f}{one['recall of the worst 1 %']:>7.2f}", end="")
