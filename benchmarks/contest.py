@@ -150,7 +150,7 @@ class Contest:
         *,
         k: int,
         rounds: int,
-        patience: float = 20.0,
+        patience: float = 10.0,
         only: str = "",
     ) -> dict[str, Any]:
         """What each entry reached on a set of questions, tuned on another.
@@ -160,7 +160,7 @@ class Contest:
         tuned: dict[str, tuple[Trial, list[Trial]]] = {}
         for entry in self._able(only):
             with self._falling(entry):
-                tuned[entry.label] = self._tuned(entry, tuning, k)
+                tuned[entry.label] = self._tuned(entry, tuning, k, patience)
         size = len(self.ground.questions(name))
         places = {label: spread(size, patience / one.seconds) for label, (one, _) in tuned.items()}
         said: dict[str, tuple[str, list[Rows]]] = {}
@@ -204,7 +204,7 @@ class Contest:
             print(f"  {entry.label}: fell out. {trouble}")
             self.entries.remove(entry)
 
-    def _tuned(self, entry: Entry, name: str, k: int) -> tuple[Trial, list[Trial]]:
+    def _tuned(self, entry: Entry, name: str, k: int, patience: float) -> tuple[Trial, list[Trial]]:
         """The best configuration, and all that were tried."""
         size = len(self.ground.questions(name))
         if len(entry.grid) == 1:
@@ -216,13 +216,19 @@ class Contest:
         able: list[Trial] = []
         others: list[Trial] = []
         for one in marks.promising(tried, _NEARLY, _FINALISTS):
-            trial = self._tried(entry, one.options, name, np.arange(size), k)
+            places = spread(size, patience / one.seconds)
+            trial = self._tried(entry, one.options, name, places, k)
             (able if trial.recall >= marks.ENOUGH else others).append(trial)
             if len(able) == _FINALISTS:
                 break
-        again = [self._tried(entry, one.options, name, np.arange(size), k) for one in able]
+        again = [
+            self._tried(entry, one.options, name, spread(size, patience / one.seconds), k)
+            for one in able
+        ]
         able = [min(pair, key=lambda one: one.seconds) for pair in zip(able, again, strict=True)]
-        return marks.best(able or others, marks.ENOUGH), tried
+        chosen = marks.best(able or others, marks.ENOUGH)
+        print(f"  {entry.label}: {len(tried)} configurations, {_as_row(chosen)}")
+        return chosen, tried
 
     def _tried(
         self, entry: Entry, options: Mapping[str, Option], name: str, places: Rows, k: int

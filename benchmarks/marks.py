@@ -95,11 +95,12 @@ def mark(corpus: Corpus, question: Question, exact: Exact, rows: Rows, k: int) -
     return Mark(min(int(reached), wanted) / wanted, len(kept) < wanted, len(rows) - len(kept))
 
 
-def short_or_wrong(corpus: Corpus, question: Question, rows: Rows, k: int) -> tuple[bool, int]:
-    """Under-fill and violations of an answer alone, which takes no brute force."""
+def short_or_wrong(
+    corpus: Corpus, question: Question, allowed: int, rows: Rows, k: int
+) -> tuple[bool, int]:
+    """Under-fill and violations of an answer alone, `allowed` rows being eligible."""
     kept = _kept(corpus, question, rows)
-    allowed = np.count_nonzero(eligible(corpus, question.constraint))
-    return len(kept) < min(k, int(allowed)), len(rows) - len(kept)
+    return len(kept) < min(k, allowed), len(rows) - len(kept)
 
 
 def is_exactly(corpus: Corpus, question: Question, exact: Exact, rows: Rows) -> bool:

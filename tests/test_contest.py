@@ -86,7 +86,7 @@ def test_mark_by_hand(corpus, limits, rows, recall, is_short, violations):
     (exact,) = marks.truth(corpus, [question], 4)
     given = marks.mark(corpus, question, exact, rows, 4)
     assert (given.recall, given.is_short, given.violations) == (recall, is_short, violations)
-    assert marks.short_or_wrong(corpus, question, rows, 4) == (is_short, violations)
+    assert marks.short_or_wrong(corpus, question, exact.eligible, rows, 4) == (is_short, violations)
 
 
 def test_either_of_two_equals_is_found():
