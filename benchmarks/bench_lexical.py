@@ -42,11 +42,7 @@ def main() -> None:
     arguments.add_argument("--full", action="store_true", help="a million companies")
     full = arguments.parse_args().full
     size, told = 1_000_000 if full else 50_000, conditions()
-    with tempfile.TemporaryDirectory() as folder:
-        generate.write_companies(Path(folder) / "companies.csv", _TEXTS, seed=1)
-        generate.write_issues(Path(folder) / "issues.csv", _ISSUES, seed=1)
-        profiles = _column(Path(folder) / "companies.csv", "profile")
-        issues = _column(Path(folder) / "issues.csv", "description")
+    profiles, issues = texts(_ISSUES)
     found = {
         source: measured(source, map(cut, profiles), list(map(cut, issues)), size)
         for source, cut in (("words", text.lemmas), ("bigrams", text.bigrams))
@@ -55,10 +51,26 @@ def main() -> None:
     save("bench_lexical", {"full" if full else "short": told | {"companies": size} | found})
 
 
+def texts(issues: int) -> tuple[list[str], list[str]]:
+    """The 5,000 profiles, and so many issues."""
+    with tempfile.TemporaryDirectory() as folder:
+        generate.write_companies(Path(folder) / "companies.csv", _TEXTS, seed=1)
+        generate.write_issues(Path(folder) / "issues.csv", issues, seed=1)
+        return (
+            _column(Path(folder) / "companies.csv", "profile"),
+            _column(Path(folder) / "issues.csv", "description"),
+        )
+
+
+def repeated(profiles: Iterable[Tokens], size: int) -> list[Tokens]:
+    """So many documents, each one of the profiles."""
+    rng, different = Random(1), list(profiles)
+    return [different[rng.randrange(len(different))] for _ in range(size)]
+
+
 def measured(source: str, profiles: Iterable[Tokens], issues: Sequence[Tokens], size: int) -> Row:
     """Seconds and bytes of the index, and milliseconds of its searches (median of the issues)."""
-    rng, different = Random(1), list(profiles)
-    documents = [different[rng.randrange(len(different))] for _ in range(size)]
+    documents = repeated(profiles, size)
     built, index = _seconds(lambda: LexicalIndex.build(source, documents))
     with tempfile.TemporaryDirectory() as folder:
         index.save(Path(folder) / source)

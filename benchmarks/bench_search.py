@@ -49,19 +49,21 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="all sizes, both corpora, more peers")
     parser.add_argument("--corpus", nargs="+", choices=("synthetic", "real"))
     parser.add_argument("--size", nargs="+", type=int, help="rows")
+    parser.add_argument("--only", default="", help="peers whose name holds this, beside ours")
     given = parser.parse_args()
     kinds = given.corpus or (["synthetic", "real"] if given.full else ["synthetic"])
     for size in given.size or ([200_000, 1_000_000] if given.full else [50_000]):
         for kind in kinds:
             told = conditions()
-            found = measured(kind, size, is_full=given.full)
-            name = f"{kind}, {size:,} rows{'' if given.full else ', short'}"
+            found = measured(kind, size, is_full=given.full, only=given.only)
+            kept = f", only {given.only}" if given.only else ""
+            name = f"{kind}, {size:,} rows{'' if given.full else ', short'}{kept}"
             save("bench_search", {name: {**told, **found}})
 
 
-def measured(kind: str, size: int, *, is_full: bool) -> dict[str, Any]:
+def measured(kind: str, size: int, *, is_full: bool, only: str = "") -> dict[str, Any]:
     """What every contestant reached on one corpus, and the safety of ours."""
-    contestants = entered(size, is_full=is_full)
+    contestants = entered(size, is_full=is_full, only=only)
     rounds = ROUNDS if is_full else SHORT_ROUNDS
     counts = (SAMPLES, TUNING, ASKED) if is_full else SHORT
     patience = 10.0 if is_full else 1.0
@@ -87,14 +89,14 @@ def measured(kind: str, size: int, *, is_full: bool) -> dict[str, Any]:
     return found
 
 
-def entered(size: int, *, is_full: bool) -> list[Contestant]:
+def entered(size: int, *, is_full: bool, only: str = "") -> list[Contestant]:
     """Who takes part at a size: who is slow or short of recall stays with the few."""
     peers = contest.EVERYONE[len(ours.CONTESTANTS) :]
     if not is_full:
         peers = tuple(one for one in libraries.CONTESTANTS if one.label in FEW)
     elif size > LARGE:
         peers = tuple(one for one in libraries.CONTESTANTS if one.label in FAST)
-    return [*ours.CONTESTANTS, *peers]
+    return [*ours.CONTESTANTS, *(one for one in peers if only.lower() in one.label.lower())]
 
 
 def laid(folder: Path, kind: str, size: int, samples: int, tuning: int, asked: int) -> Ground:

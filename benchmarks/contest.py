@@ -166,7 +166,9 @@ class Contest:
         said: dict[str, tuple[str, list[Rows]]] = {}
         seconds: dict[str, list[list[float]]] = {}
         for turn in range(rounds):
-            entries = self._able(only)
+            if not (entries := self._able(only)):
+                message = "nobody is left in the contest"
+                raise Fallen(message)
             start = turn % len(entries)
             for entry in (*entries[start:], *entries[:start]):
                 asked = name, places[label := entry.label], k, tuned[label][0].options
