@@ -105,6 +105,7 @@ class Contest:
         self._threads = threads
         self._seats: dict[object, tuple[Worker, Mapping[str, float | None]]] = {}
         self._truth: dict[str, tuple[list[Question], list[Exact]]] = {}
+        self._depth: dict[str, int] = {}  # for how many rows
 
     def enter(self, contestants: Sequence[Contestant]) -> None:
         """Build them one by one; who is not installed, or fails, is named and stays out."""
@@ -137,10 +138,10 @@ class Contest:
 
     def truth(self, name: str, k: int) -> tuple[list[Question], list[Exact]]:
         """The questions of a set with their true answers, at least the first k rows."""
-        held = self._truth.get(name)
-        if held is None or max((len(one.rows) for one in held[1]), default=0) < k:
+        if self._depth.get(name, 0) < k:
             questions = self.ground.questions(name)
             self._truth[name] = questions, marks.truth(self.ground, questions, k)
+            self._depth[name] = k
         return self._truth[name]
 
     def hold(
