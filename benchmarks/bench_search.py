@@ -56,8 +56,10 @@ def main() -> None:
         for kind in kinds:
             told = conditions()
             found = measured(kind, size, is_full=given.full, only=given.only)
-            kept = f", only {given.only}" if given.only else ""
-            name = f"{kind}, {size:,} rows{'' if given.full else ', short'}{kept}"
+            part = f", only {given.only}" if given.only else ""
+            # The README quotes what is not short.
+            part += "" if given.full and not given.only else ", short"
+            name = f"{kind}, {size:,} rows{part}"
             save("bench_search", {name: {**told, **found}})
 
 

@@ -116,7 +116,7 @@ def test_each_row_is_in_the_list_of_its_nearest_centroid_once(small, seed, kind)
     laid = arrange(vectors, headquarters, goals)
     lists, order = laid.lists, laid.order
     assert sorted(order.tolist()) == list(range(size))
-    assert len(lists) == round(2 * size**0.5)
+    assert len(lists) == round(4 * size**0.5)
     assert (lists.starts[0], lists.starts[-1]) == (0, size)
     assert (np.diff(lists.starts) >= 0).all()
     centroids = lists.centroids.codes * lists.centroids.scales[:, None]
