@@ -643,11 +643,14 @@ def test_ctrl_c_ends_with_130_and_leaves_the_former_run(matched, companies_csv, 
     ]  # minutes of encoding
     path = write_table(tmp_path / "many.csv", issues)
     before = contents(matched)
-    process = start("match", path, companies_csv, "--out", matched)
-    time.sleep(4)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    shown, errors = process.communicate(timeout=60)
+    with start("match", path, companies_csv, "--out", matched) as process:
+        time.sleep(4)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        try:
+            shown, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()  # whoever ignores the signal does not compute on behind the tests
     assert (process.returncode, shown) == (130, "")
     assert errors.splitlines() == ["中断しました。書きかけのファイルは残っていません。"]
     assert contents(matched) == before
