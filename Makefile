@@ -28,6 +28,7 @@ bench: $(READY)  ## speed, the short versions
 	$(BIN)/python benchmarks/bench_batch.py
 	$(BIN)/python benchmarks/bench_build.py
 	$(BIN)/python benchmarks/bench_scaling.py
+	$(BIN)/python benchmarks/bench_lexical.py
 
 bench-full: $(READY)  ## speed and precision, as quoted in the README; peers come with .[bench]
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
@@ -38,6 +39,8 @@ bench-full: $(READY)  ## speed and precision, as quoted in the README; peers com
 	$(BIN)/python benchmarks/bench_batch.py --full
 	$(BIN)/python benchmarks/bench_build.py --full
 	$(BIN)/python benchmarks/bench_scaling.py --full
+	$(BIN)/python benchmarks/bench_lexical.py --full
+	$(BIN)/python benchmarks/bench_walk.py --full
 	$(BIN)/python benchmarks/plots.py
 
 # torch comes first and pinned: where a CPU build of it is at hand, that is taken, and the several

@@ -29,6 +29,7 @@ def main() -> None:
         content = fill(content, "show", fenced(first_entry(shown)))
     content = fill(content, "eval", eval_table(read_results("eval_systems.json")))
     content = fill(content, "stages", stages_table(read_results("eval_stages.json")))
+    content = fill(content, "walk", walk_sentence())
     content = fill(content, "search", search_section())
     content = fill(content, "speed", speed_table())
     content = fill(content, "precision", precision_sentence())
@@ -118,6 +119,18 @@ def _stage(name: str, found: dict) -> str:
     gain = f"{gap['mean']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]" if gap else ""
     shown = f"**{name}**" if name == "product" else name
     return f"| {shown} | {_interval(means['nDCG@10'])} | {recall:.3f} | {success:.3f} | {gain} |"
+
+
+def walk_sentence() -> str:
+    """What finding candidates costs an issue among a million companies."""
+    result = read_results("bench_walk.json")["full"]
+    machine, plain = (
+        f"{sum(result[name].values()):.0f} ms" for name in ("machine code", "numpy + FAISS")
+    )
+    return (
+        f"Among {result['companies']:,} companies to find an issue's candidates takes {machine} in "
+        f"machine code and {plain} without;\nreading twenty of them takes longer (below)."
+    )
 
 
 def search_section() -> str:
