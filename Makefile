@@ -10,7 +10,7 @@ demo: $(READY)  ## the main job on the data that ships with the project, into ou
 	$(BIN)/matcher demo --out out
 
 test: $(READY)  ## every test, with the share of lines they reach
-	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=90
+	$(BIN)/pytest -n auto --maxprocesses=4 --dist worksteal --cov --cov-report=term --cov-fail-under=90
 
 check: $(READY)  ## format, lint, types and import directions
 	$(BIN)/ruff format --check .
