@@ -59,9 +59,7 @@ class Desk(Seat):
     def pairs(self, name: str) -> int:
         """How many pairs of issue and company the batch multiplies."""
         constraints = [one.constraint for one in self.ground.questions(name)]
-        facets = self.peer.facets
-        tasks = batch._tasks(facets, constraints, batch._Asked.of(constraints))
-        return sum(task.pairs for task in tasks)
+        return batch.pairs(self.peer.facets, constraints)
 
     def one_by_one(
         self, name: str, places: Rows, k: int, options: dict[str, Any]

@@ -33,7 +33,8 @@ SEED = 1
 LARGE = 200_000  # rows beyond which only FAISS and numpy take part
 SAMPLES, TUNING, ASKED = 400, 160, 900  # with two of the others: the 2,520 real issues
 SHORT = 200, 80, 300
-ROUNDS, SHORT_ROUNDS = 5, 3
+ROUNDS = 3
+PATIENCE, SHORT_PATIENCE = 4.0, 1.0  # seconds of a contestant in a round
 FILTERS = {"natural": 5_000, "stratified": 3_000, "nearly empty": 2_000}
 EXACTLY = 200  # questions in which exact search is held to brute force
 FEW = ("numpy", "FAISS Flat, selector", "FAISS IVF,Flat")
@@ -66,9 +67,8 @@ def main() -> None:
 def measured(kind: str, size: int, *, is_full: bool, only: str = "") -> dict[str, Any]:
     """What every contestant reached on one corpus, and the safety of ours."""
     contestants = entered(size, is_full=is_full, only=only)
-    rounds = ROUNDS if is_full else SHORT_ROUNDS
     counts = (SAMPLES, TUNING, ASKED) if is_full else SHORT
-    patience = 10.0 if is_full else 1.0
+    patience = PATIENCE if is_full else SHORT_PATIENCE
     title = f"{kind}, {size:,} rows"
     print(title)
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def measured(kind: str, size: int, *, is_full: bool, only: str = "") -> dict[str
                 ("stratified", 100, "matcher"),
             ):
                 of = held.hold(
-                    name, f"tuning {name}", k=k, rounds=rounds, patience=patience, only=only
+                    name, f"tuning {name}", k=k, rounds=ROUNDS, patience=patience, only=only
                 )
                 standings.show(f"{title}, {name} questions, k = {k}", of)
                 found["sets"][f"{name}, k = {k}"] = of

@@ -20,8 +20,6 @@ from matcher.types import Constraint, Rows, Vectors
 if TYPE_CHECKING:
     from contest import Ground
 
-_MAPPED = 2_000_000  # rows from which on the index is searched from disk, as a saved catalog is
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ours(Peer):
@@ -35,12 +33,13 @@ class Ours(Peer):
 
     @classmethod
     def build(cls, corpus: "Ground", threads: int = 1) -> "Ours":
-        """Everything from vectors and facets; a search takes one thread whatever is given."""
+        """Everything from vectors and facets; a search takes one thread whatever is given.
+
+        Saved and searched from memory maps, as a catalog is: whoever comes second opens it only.
+        """
         folder = corpus.folder / "matcher"
         if not folder.exists():
             built = cls._built(corpus)
-            if len(corpus) <= _MAPPED:
-                return built
             folder.mkdir()
             built.index.save(folder / "dense")
             built.facets.save(folder / "facets")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -108,3 +110,14 @@ def test_every_pair_that_a_filter_lets_through_is_touched_once():
             met[query] += task.rows[kept].tolist()
     for rows, constraint in zip(met, constraints, strict=True):
         assert sorted(rows) == facets.allowed(constraint).rows.tolist()
+
+
+@settings(deadline=None)
+@given(SEEDS, SIZES, st.lists(CONSTRAINTS, max_size=9))
+def test_whom_a_filter_lets_through_is_multiplied_and_nobody_twice(seed, size, constraints):
+    facets = some_facets(np.random.default_rng(seed), size)
+    allowed = sum(len(facets.allowed(one)) for one in constraints)
+    assert allowed <= batch.pairs(facets, constraints) <= size * len(constraints)
+    regions = [replace(one, sdg_rule="ignore") for one in constraints]
+    allowed = sum(len(facets.allowed(one)) for one in regions)
+    assert batch.pairs(facets, regions) == allowed

@@ -1,4 +1,3 @@
-import importlib.util
 import math
 from collections import Counter
 
@@ -155,7 +154,6 @@ def test_weighted_search_for_nothing_gives_zeros(documents, queries):
     assert (found.mean, found.deviation) == (0.0, 0.0)
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("numba"), reason="needs the extra with numba")
 @settings(deadline=None)
 @given(CORPORA, TOKENS, QUERIES)
 def test_machine_code_and_numpy_agree_to_the_last_bit(documents, query, queries):

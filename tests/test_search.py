@@ -3,7 +3,6 @@
 Companies are put together from a few clauses, so that many have one profile and many tie.
 """
 
-import importlib.util
 import random
 from dataclasses import fields, replace
 
@@ -235,8 +234,6 @@ def shortlists(catalog, encoder, issues, chosen=LENIENT):
 def test_lists_and_machine_code_change_no_shortlist(
     encoder, issues, lists, tmp_path, size, is_native
 ):
-    if is_native and not importlib.util.find_spec("numba"):
-        pytest.skip("needs the extra with numba")
     companies = made(size, 3)
     lists()
     plain = Catalog.build(companies, encoder, lines=LINES)

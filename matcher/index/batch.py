@@ -83,6 +83,11 @@ def search(
     return _hits(index, queries, k, [sieves.get() for _ in range(threads)])
 
 
+def pairs(facets: Facets, constraints: Sequence[Constraint]) -> int:
+    """How many pairs of query and row `search` multiplies, of all that there are."""
+    return sum(task.pairs for task in _tasks(facets, constraints, _Asked.of(constraints)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Asked:
     """What each query wants of a row's goals; who wants none wants all of no goals."""

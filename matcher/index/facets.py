@@ -33,7 +33,7 @@ class Allowed:
     """The rows that may be returned, and why the others may not."""
 
     bitmap: Bitmap
-    excluded: Mapping[str, int]  # "region", "sdgs"; a row that fails both counts under region
+    region: Bitmap  # who keeps the rule on regions, whatever their goals
 
     def __len__(self) -> int:
         return len(self.bitmap)
@@ -42,6 +42,12 @@ class Allowed:
     def rows(self) -> Rows:
         """The allowed rows, ascending."""
         return self.bitmap.rows()
+
+    @property
+    def excluded(self) -> Mapping[str, int]:
+        """How many fail the rule on "region", and of the others the one on "sdgs"."""
+        inside = len(self.region)
+        return {"region": self.bitmap.size - inside, "sdgs": inside - len(self.bitmap)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +133,7 @@ class Facets:
     def allowed(self, constraint: Constraint) -> Allowed:
         """The rows that keep every rule of the constraint."""
         region, goals = self._in_region(constraint), self._in_goals(constraint)
-        both = region if goals is None else region & goals
-        inside, count = len(region), len(both)
-        return Allowed(both, {"region": self._size - inside, "sdgs": inside - count})
+        return Allowed(region if goals is None else region & goals, region)
 
     def cells(self, constraint: Constraint) -> tuple[Cell, ...]:
         """The cells that a region clause lets through: most clauses share the nationwide."""

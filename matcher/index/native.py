@@ -124,6 +124,15 @@ def _by_nearness(centroids, scales, query, scale):
 
 
 @njit(nogil=True, cache=True)
+def _longest(starts):
+    """How many rows the longest list has."""
+    longest = 0
+    for at in range(len(starts) - 1):
+        longest = max(longest, starts[at + 1] - starts[at])
+    return longest
+
+
+@njit(nogil=True, cache=True)
 def _walk(scores, heap, left, starts, words, rows, count, enough, least):
     """Write the allowed rows of the nearest of the `left` lists behind the first `count`.
 
@@ -257,7 +266,9 @@ def nearest(
     most,
 ):
     """The rows of the nearest lists that may be among the first k, and their scores."""
-    rows, scores = np.empty(eligible, np.int64), np.empty(eligible, np.float32)
+    # No room for all: fresh memory for a wide filter's rows would take longer than the walk.
+    room = min(eligible, max(first, most) + _longest(starts))
+    rows, scores = np.empty(room, np.int64), np.empty(room, np.float32)
     near, heap = _by_nearness(centroids, centroid_scales, coarse, coarse_scale)
     count, left = _walk(near, heap, len(heap), starts, words, rows, 0, first, np.float32(-np.inf))
     _scan(codes, scales, fine, scale, rows, scores, 0, count)
