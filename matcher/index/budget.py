@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-FEW = 4_000  # allowed rows that are all looked at: walking the lists would cost as much
+FEW = 6_000  # allowed rows that are all looked at: walking the lists would cost as much
 
 
 @dataclass(frozen=True, slots=True)
