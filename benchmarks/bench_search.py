@@ -40,7 +40,7 @@ EXACTLY = 200  # questions in which exact search is held to brute force
 FEW = ("numpy", "FAISS Flat, selector", "FAISS IVF,Flat")
 FAST = (
     *(*FEW, "FAISS Flat, filter after"),
-    *("FAISS IVF,SQ8, ranked again", "FAISS IVF,RaBitQ, ranked again"),
+    *(f"FAISS IVF,{codes}, ranked again" for codes in ("SQ8", "PQ96", "RaBitQ")),
 )
 
 

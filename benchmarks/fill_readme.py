@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+
+import readme_search
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -30,7 +31,7 @@ def main() -> None:
     content = fill(content, "eval", eval_table(read_results("eval_systems.json")))
     content = fill(content, "stages", stages_table(read_results("eval_stages.json")))
     content = fill(content, "walk", walk_sentence())
-    content = fill(content, "search", search_section())
+    content = fill(content, "search", readme_search.section())
     content = fill(content, "speed", speed_table())
     content = fill(content, "precision", precision_sentence())
     readme.write_text(content, encoding="utf-8")
@@ -131,34 +132,6 @@ def walk_sentence() -> str:
         f"Among {result['companies']:,} companies to find an issue's candidates takes {machine} in "
         f"machine code and {plain} without;\nreading twenty of them takes longer (below)."
     )
-
-
-def search_section() -> str:
-    """The search beside its peers, one question at a time and all at once."""
-    parts = []
-    for name, result in read_results("bench_search.json").items():
-        if not name.endswith("short"):
-            parts += [f"**{name}**, stratified filters, k = 10, one thread:", ""]
-            parts += [contest_table(result["sets"]["stratified, k = 10"]), ""]
-    return "\n".join(parts).rstrip()
-
-
-def contest_table(found: dict[str, Any]) -> str:
-    """Ours, and the best configuration of each peer, the fastest first."""
-    able = sorted(found.items(), key=lambda item: -item[1]["queries per second"])
-    best: dict[str, tuple[str, Any]] = {}
-    for label, one in able:
-        peer = label.removesuffix(", filters cached")
-        if peer not in best or (one["has enough"] and not best[peer][1]["has enough"]):
-            best[peer] = (label, one)
-    rows = [
-        f"| {label} | {one['recall']:.3f} | {one['recall of the worst 1 %']:.2f} "
-        f"| {one['under-fill']:.1%} | {one['queries per second']:,g} | {one['p50 ms']:g} "
-        f"| {one['p99 ms']:g} | {one.get('times as fast as plain FAISS', '')} |"
-        for label, one in sorted(best.values(), key=lambda item: -item[1]["queries per second"])
-    ]
-    head = "| | recall | worst 1 % | under-fill | a second | p50 ms | p99 ms | × plain FAISS |"
-    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows])
 
 
 def speed_table() -> str:

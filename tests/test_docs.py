@@ -1,4 +1,4 @@
-import importlib.util
+import importlib
 import re
 import subprocess
 import sys
@@ -13,11 +13,7 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, flags=re.DOTALL | re.MULTIL
 
 @pytest.fixture(scope="module")
 def filler():
-    path = ROOT / "benchmarks" / "fill_readme.py"
-    spec = importlib.util.spec_from_file_location("fill_readme", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("fill_readme")
 
 
 def _marked(marker):
@@ -56,6 +52,8 @@ def test_the_python_in_the_readme_runs(monkeypatch):
 def test_the_figures_in_the_readme_are_those_that_the_scripts_wrote(filler):
     assert _marked("eval") == filler.eval_table(filler.read_results("eval_systems.json"))
     assert _marked("stages") == filler.stages_table(filler.read_results("eval_stages.json"))
+    assert _marked("walk") == filler.walk_sentence()
+    assert _marked("search") == filler.readme_search.section()
     assert _marked("speed") == filler.speed_table()
     assert _marked("precision") == filler.precision_sentence()
 

@@ -179,8 +179,8 @@ class DenseIndex:
                 *_asked(query, k, allowed, self.codes),
                 self.vectors,
                 *(coarse.astype(np.int16), np.float32(scale)),
-                *(frozen(lists.centroids.codes), frozen(lists.centroids.scales)),
-                *(frozen(lists.starts), first, np.float32(line.reach), most),
+                *(lists.centroids.codes, lists.centroids.scales),
+                *(lists.starts, first, np.float32(line.reach), most),
             )
             return found
         order, near = lists.nearest_first(coarse, scale)
@@ -208,8 +208,11 @@ class DenseIndex:
                 *map(faiss.swig_ptr, (nearly, query, self.vectors, rows)), len(query), 1, len(rows)
             )
             error = np.float32(rounding(len(query)))
-            least = max(np.partition(nearly, -k)[-k] - 2 * error, np.float32(least) - error)
-            rows = rows[nearly >= least]
+            # The first lists set `least` so high that hardly any row of the others is left to sort.
+            near = np.flatnonzero(nearly >= np.float32(least) - error)
+            if len(near) > k:
+                near = near[nearly[near] >= np.partition(nearly[near], -k)[-k] - 2 * error]
+            rows = rows[near]
         return rows, self.scores(query, rows)
 
 
@@ -228,7 +231,7 @@ def _asked(
     error = codes.error * _length(wide) + (1 + codes.error) * _length(lost) + _ROUNDING
     return (
         *(wide, fine.astype(np.int16), np.float32(scale), k, np.float32(error)),
-        *(frozen(allowed.words), len(allowed), frozen(codes.codes), frozen(codes.scales)),
+        *(frozen(allowed.words), len(allowed), codes.codes, codes.scales),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher import codes
+from matcher.index.backend import frozen
 from matcher.index.bitmap import Bitmap, Words
 from matcher.types import Company, Constraint, Hits, Rows
 
@@ -68,10 +69,10 @@ class Facets:
     def __init__(
         self, bitmaps: Words, size: int, headquarters: NDArray[np.uint8], goals: NDArray[np.uint32]
     ) -> None:
-        self._bitmaps = bitmaps  # (121, words)
+        self._bitmaps = frozen(bitmaps)  # (121, words)
         self._size = size
-        self._headquarters = headquarters  # (size,) 0..47
-        self._goals = goals  # (size,) bit g is goal g
+        self._headquarters = frozen(headquarters)  # (size,) 0..47
+        self._goals = frozen(goals)  # (size,) bit g is goal g
 
     @classmethod
     def build(cls, companies: Sequence[Company]) -> "Facets":
@@ -220,7 +221,7 @@ class Facets:
         return reduce(or_ if constraint.sdg_rule == "any" else and_, chosen)
 
     def _bitmap(self, place: int) -> Bitmap:
-        return Bitmap(np.asarray(self._bitmaps[place]), self._size)
+        return Bitmap(self._bitmaps[place], self._size)
 
 
 def _bits(places: Iterable[int]) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from matcher.index.backend import frozen
 from matcher.index.bitmap import WORD, Bitmap, spread
 from matcher.index.quantised import Quantised
 from matcher.types import Rows, Vectors
@@ -26,6 +27,9 @@ class Lists:
 
     centroids: Quantised
     starts: Rows  # (lists + 1,)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "starts", frozen(self.starts))
 
     @cached_property
     def _whole(self) -> NDArray[np.float32]:
