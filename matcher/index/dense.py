@@ -173,17 +173,16 @@ class DenseIndex:
         """
         eligible = len(allowed)
         first, most = line.first(k, eligible), line.last(k, eligible)
-        coarse, scale = rounded(query, coarse_levels(len(query)))
+        order, near = lists.nearest_first(
+            *rounded(query, coarse_levels(len(query))), machine=self._native
+        )
         if self._native is not None and self.codes is not None:
             found: tuple[Rows, Scores] = self._native.nearest(
                 *_asked(query, k, allowed, self.codes),
                 self.vectors,
-                *(coarse.astype(np.int16), np.float32(scale)),
-                *(lists.centroids.codes, lists.centroids.scales),
-                *(lists.starts, first, np.float32(line.reach), most),
+                *(order, near, lists.starts, first, np.float32(line.reach), most),
             )
             return found
-        order, near = lists.nearest_first(coarse, scale)
         held = np.cumsum(lists.counts(allowed)[order])
         stop = int(np.searchsorted(held, first)) + 1
         rows, scores = self._best(query, k, lists.rows(allowed, order[:stop]))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 
 import faiss
 import numpy as np
@@ -40,14 +41,22 @@ class Lists:
         return len(self.starts) - 1
 
     def nearest_first(
-        self, query: NDArray[np.float32], scale: NDArray[np.float32]
+        self,
+        query: NDArray[np.float32],
+        scale: NDArray[np.float32],
+        machine: ModuleType | None = None,
     ) -> tuple[Rows, NDArray[np.float32]]:
         """The numbers of the lists, nearest to a coarse query first, equals by number; and scores.
 
-        Whole numbers: BLAS adds them up in any order to the same sum.
+        Whole numbers: BLAS and machine code add them up in any order to the same sum.
         """
-        scores = (self._whole @ query) * (self.centroids.scales * scale) + np.float32(0)  # no -0.0
-        # One key for score and number: a plain sort of whole numbers takes a tenth of a stable one.
+        if machine is None:
+            sums = self._whole @ query
+        else:
+            sums = machine.sums(self.centroids.codes, query.astype(np.int16))
+        scores = sums * (self.centroids.scales * scale) + np.float32(0)  # no -0.0
+        # One key for score and number: a plain sort of whole numbers takes a tenth of a stable one,
+        # and all are sorted in less time than a heap gives a few hundred.
         bits = scores.view(np.int32).astype(np.int64)
         falling = np.where(bits < 0, bits & 0x7FFFFFFF, ~bits)
         order = np.sort(falling << 32 | np.arange(len(scores))) & 0xFFFFFFFF

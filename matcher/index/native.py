@@ -89,38 +89,12 @@ def _rows_between(words, start, stop, rows, count):
 
 
 @njit(nogil=True, cache=True)
-def _sink(scores, heap, at, size):
-    """Let the heap's entry at a place sink below better ones: higher score, then lower number."""
-    moved = heap[at]
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            break
-        other = child + 1
-        if other < size and (
-            scores[heap[other]] > scores[heap[child]]
-            or (scores[heap[other]] == scores[heap[child]] and heap[other] < heap[child])
-        ):
-            child = other
-        one = heap[child]
-        if scores[one] < scores[moved] or (scores[one] == scores[moved] and one > moved):
-            break
-        heap[at] = one
-        at = child
-    heap[at] = moved
-
-
-@njit(nogil=True, cache=True)
-def _by_nearness(centroids, scales, query, scale):
-    """The score of each list, and a heap of the lists by it."""
-    lists = centroids.shape[0]
-    scores = np.empty(lists, np.float32)
-    heap = np.arange(lists)
-    for at in range(lists):
-        scores[at] = np.float32(_dot(centroids, at, query)) * (scales[at] * scale)
-    for at in range(lists // 2 - 1, -1, -1):
-        _sink(scores, heap, at, lists)
-    return scores, heap
+def sums(codes, query):
+    """The inner product of each row of codes with whole numbers, (n,) float32; exact below 2^24."""
+    found = np.empty(codes.shape[0], np.float32)
+    for row in range(codes.shape[0]):
+        found[row] = np.float32(_dot(codes, row, query))
+    return found
 
 
 @njit(nogil=True, cache=True)
@@ -133,18 +107,16 @@ def _longest(starts):
 
 
 @njit(nogil=True, cache=True)
-def _walk(scores, heap, left, starts, words, rows, count, enough, least):
-    """Write the allowed rows of the nearest of the `left` lists behind the first `count`.
+def _walk(order, near, at, starts, words, rows, count, enough, least):
+    """Write the allowed rows of the lists from the place `at` on behind the first `count`.
 
-    Until there are `enough`, or a list scores under `least`; rows and lists there are then.
+    Until there are `enough`, or a list scores under `least`; rows and the place are then so many.
     """
-    while left and count < enough and scores[heap[0]] >= least:
-        nearest = heap[0]
-        left -= 1
-        heap[0] = heap[left]
-        _sink(scores, heap, 0, left)
+    while at < len(order) and count < enough and near[at] >= least:
+        nearest = order[at]
+        at += 1
         count = _rows_between(words, starts[nearest], starts[nearest + 1], rows, count)
-    return count, left
+    return count, at
 
 
 @njit(nogil=True, cache=True)
@@ -256,10 +228,8 @@ def nearest(
     codes,
     scales,
     vectors,
-    coarse,
-    coarse_scale,
-    centroids,
-    centroid_scales,
+    order,
+    near,
     starts,
     first,
     reach,
@@ -269,15 +239,13 @@ def nearest(
     # No room for all: fresh memory for a wide filter's rows would take longer than the walk.
     room = min(eligible, max(first, most) + _longest(starts))
     rows, scores = np.empty(room, np.int64), np.empty(room, np.float32)
-    near, heap = _by_nearness(centroids, centroid_scales, coarse, coarse_scale)
-    count, left = _walk(near, heap, len(heap), starts, words, rows, 0, first, np.float32(-np.inf))
+    count, at = _walk(order, near, 0, starts, words, rows, 0, first, np.float32(-np.inf))
     _scan(codes, scales, fine, scale, rows, scores, 0, count)
     kept = _kept(rows, scores, 0, count, _kth(scores, count, k) - 2 * slack)
     found = products(vectors, kept, query)
     last = np.sort(found)[-k]
-    stop, _ = _walk(
-        near, heap, left, starts, words, rows, count, most, np.float32(last) - np.float32(reach)
-    )
+    bar = np.float32(last) - np.float32(reach)
+    stop, _ = _walk(order, near, at, starts, words, rows, count, most, bar)
     _scan(codes, scales, fine, scale, rows, scores, count, stop)
     more = _kept(rows, scores, count, stop, np.float32(last) - slack)
     return np.append(kept, more), np.append(found, products(vectors, more, query))
