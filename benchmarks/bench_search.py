@@ -35,6 +35,7 @@ SAMPLES, TUNING, ASKED = 400, 160, 900  # with two of the others: the 2,520 real
 SHORT = 200, 80, 300
 ROUNDS = 3
 PATIENCE, SHORT_PATIENCE = 4.0, 1.0  # seconds of a contestant in a round
+SETS = (("stratified", 10, ""), ("natural", 10, ""), ("stratified", 100, "matcher"))
 FILTERS = {"natural": 5_000, "stratified": 3_000, "nearly empty": 2_000}
 EXACTLY = 200  # questions in which exact search is held to brute force
 FEW = ("numpy", "FAISS Flat, selector", "FAISS IVF,Flat")
@@ -76,11 +77,7 @@ def measured(kind: str, size: int, *, is_full: bool, only: str = "") -> dict[str
         with Contest(ground) as held:
             held.enter(contestants)
             found: dict[str, Any] = {"peers": standings.versions(contestants), "sets": {}}
-            for name, k, only in (
-                ("stratified", 10, ""),
-                ("natural", 10, ""),
-                ("stratified", 100, "matcher"),
-            ):
+            for name, k, only in SETS if is_full else SETS[:1]:
                 of = held.hold(
                     name, f"tuning {name}", k=k, rounds=ROUNDS, patience=patience, only=only
                 )

@@ -16,6 +16,7 @@ from conditions import RESULTS
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
+from standings import shown
 
 INK = "#7d8590"
 COLOURS = ("#e0503a", "#d98c00", "#2f81d7", "#2da46f", "#9a6dd7", "#c2569b", "#4aa8b5", "#8c8c3c")
@@ -40,11 +41,14 @@ def main() -> None:
     """Writes every picture for which there are results."""
     search, scaling = read("bench_search"), read("bench_scaling")
     for name, part in search.items():
+        if not name.endswith(" rows"):
+            continue  # a short run
         for asked, short in SETS.items():
             if asked in part["sets"]:
                 words = name.replace(",", "").split()
                 target = RESULTS / f"search-{words[0]}-{words[1]}-{short}.svg"
-                draw(target, f"{name}, {short} questions, k = 10", recall, part["sets"][asked])
+                found = shown(part["sets"][asked])
+                draw(target, f"{name}, {short} questions, k = 10", recall, found)
     if scaling:
         sizes = {
             int(name.split()[0]): part["contestants"]
@@ -63,7 +67,7 @@ def read(name: str) -> dict[str, Any]:
 def draw(target: Path, title: str, picture: Any, found: Mapping[Any, Any]) -> None:  # noqa: ANN401
     """The file of a picture: `picture` draws `found` into axes."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(8.5, 4.6), layout="constrained")
+        figure = Figure(figsize=(8.5, max(4.6, 0.22 * len(found))), layout="constrained")
         axes = figure.subplots()
         picture(axes, found)
         axes.set_title(title, loc="left")

@@ -37,6 +37,18 @@ def compare(
         found[rival][f"is the fastest {name}"] = True
 
 
+def shown(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Ours, the best of each peer, and the plain FAISS that all are held to; the fastest first."""
+    best: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    for label, one in sorted(found.items(), key=lambda item: -item[1]["queries per second"]):
+        peer = label.removesuffix(", filters cached")
+        if one.get("is the fastest plain FAISS"):
+            best[f"{label} (plain)"] = f"{label} (plain)", one
+        elif peer not in best or (one["has enough"] and not best[peer][1]["has enough"]):
+            best[peer] = label, one
+    return dict(sorted(best.values(), key=lambda item: -item[1]["queries per second"]))
+
+
 def versions(contestants: Iterable[Contestant]) -> dict[str, str]:
     """The versions of the packages of those that are installed."""
     sold_as = packages_distributions()
