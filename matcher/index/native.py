@@ -2,7 +2,7 @@
 
 One call holds a whole query: the walk over the lists, the filter, the inner products of the codes
 and the exact scores of the few that may be among the first k: at a million rows 0.4 ms instead of
-the 0.9 ms of numpy and faiss (`benchmarks/bench_search.py`). Every result is bit-equal to that of
+the 1.1 ms of numpy and faiss (`benchmarks/bench_search.py`). Every result is bit-equal to that of
 `dense`, which does the same without this room.
 """
 
