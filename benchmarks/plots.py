@@ -6,13 +6,12 @@ The same results give the same bytes. Ink is a grey, and there is no background,
 read on a light page and on a dark one.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from conditions import RESULTS
+from conditions import RESULTS, read
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
@@ -56,12 +55,6 @@ def main() -> None:
             if "contestants" in part
         }
         draw(RESULTS / "scaling.svg", "one filtered query, k = 10", growth, sizes)
-
-
-def read(name: str) -> dict[str, Any]:
-    """What a benchmark wrote; nothing where it has not run."""
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def draw(target: Path, title: str, picture: Any, found: Mapping[Any, Any]) -> None:  # noqa: ANN401

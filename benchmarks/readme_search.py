@@ -1,10 +1,9 @@
 """The README's section on search: what its benchmarks found, as Markdown."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from conditions import RESULTS
+from conditions import read
 from standings import shown
 
 MACHINE, NUMPY = "matcher (machine code)", "matcher (numpy + FAISS)"
@@ -25,12 +24,6 @@ def section() -> str:
     parts = [INTRODUCTION, *(contest(name, one) for name, one in search.items())]
     parts += [safety(search), batch(read("bench_batch")[BATCH]), "\n".join(size())]
     return "\n\n".join(parts)
-
-
-def read(name: str) -> dict[str, Any]:
-    """What a benchmark wrote."""
-    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    return found
 
 
 def contest(name: str, found: Found) -> str:
@@ -86,8 +79,8 @@ def batch(found: Found) -> str:
     return "\n".join(
         (
             f"**{found['issues']:,} issues × {found['companies']:,} companies** at once, "
-            f"{found['threads']} threads (who would need minutes answered every so many",
-            "issues):",
+            f"{found['threads']} threads, synthetic vectors (who would need",
+            "minutes answered every so many issues):",
             "",
             "| | seconds | recall | of the sgemm peak |",
             "|---|---|---|---|",
@@ -99,12 +92,13 @@ def batch(found: Found) -> str:
 def size() -> list[str]:
     """What it costs to grow, to open and to look for words, as a list."""
     scaling, words = read("bench_scaling"), read("bench_lexical")["full"]
-    times = scaling["growth"]["times"]
+    grown = scaling["growth"]
+    times = grown["times"]
     opened = read("bench_build")[MILLION]["open"]
     ours, lists = opened[f"{MACHINE}, cold"], opened[f"{LISTS}, cold"]
     held = next(name for name in ours if name.startswith("resident after") and "queries" in name)
     lines = [
-        f"- From {scaling['growth']['from']:,} companies to {scaling['growth']['to']:,} a filtered "
+        f"- From {grown['from']:,} companies (synthetic vectors) to {grown['to']:,} a filtered "
         f"question takes {times[MACHINE]} times as long in machine code, {times[NUMPY]} times",
         f"  without ({LISTS}: {times[LISTS]}).",
         f"- An index of a million is opened in {ours['load, seconds']:.2f} s and holds "

@@ -50,8 +50,8 @@ def test_the_python_in_the_readme_runs(monkeypatch):
 
 
 def test_the_figures_in_the_readme_are_those_that_the_scripts_wrote(filler):
-    assert _marked("eval") == filler.eval_table(filler.read_results("eval_systems.json"))
-    assert _marked("stages") == filler.stages_table(filler.read_results("eval_stages.json"))
+    assert _marked("eval") == filler.eval_table(filler.read("eval_systems"))
+    assert _marked("stages") == filler.stages_table(filler.read("eval_stages"))
     assert _marked("walk") == filler.walk_sentence()
     assert _marked("search") == filler.readme_search.section()
     assert _marked("speed") == filler.speed_table()
