@@ -6,48 +6,24 @@ Everything is encoded and read once, however often it is ranked.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from remembering import RememberingEncoder, RememberingReader
 
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
-from matcher.corpus import read_companies, read_issues, read_qrels
+from matcher.corpus import read_companies, read_issues
 from matcher.embed import load_encoder, load_reader
 from matcher.evaluation import Estimate, evaluate
 from matcher.pipeline import Matcher
-from matcher.types import Company, Encoder, Entry, Issue, Qrels, Reader, Shortlist
+from matcher.trec import read_qrels
+from matcher.types import Company, Encoder, Entry, Issue, Qrels, Reader
 
 LEAD = "nDCG@10"
 PLACES = 10
 PARTNER = 3  # the grade of those that the source reports
 
 Lists = Mapping[str, Sequence[Entry]]  # for each issue every company that its rules let through
-
-
-class Ranking(Matcher):
-    """The product without its quotations: they change no place and cost more than the ranking."""
-
-    def _explained(self, drafts: Sequence[Any]) -> list[Shortlist]:
-        companies = self.catalog.companies
-        return [
-            draft.shortlist(
-                [
-                    Entry(
-                        rank=at + 1,
-                        company=companies[place.row],
-                        score=place.score,
-                        parts=place.parts,
-                        shared_sdgs=frozenset(),
-                        region_reason="",
-                        evidence=(),
-                    )
-                    for at, place in enumerate(draft.places)
-                ]
-            )
-            for draft in drafts
-        ]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,7 +37,7 @@ class Cases:
     reader: Reader | None
 
     @cached_property
-    def matcher(self) -> Ranking:
+    def matcher(self) -> Matcher:
         """Over the companies as they are."""
         return self.over(self.companies)
 
@@ -70,11 +46,11 @@ class Cases:
         """The lists of the issues as they are."""
         return lists(self.matcher, self.issues)
 
-    def over(self, companies: Iterable[Company], former: Catalog | None = None) -> Ranking:
+    def over(self, companies: Iterable[Company], former: Catalog | None = None) -> Matcher:
         """Ranks other companies."""
         lines = former.bridge.lines if former else None
         catalog = Catalog.build(companies, self.encoder, lines=lines, former=former)
-        return Ranking(catalog, self.encoder, reader=self.reader)
+        return Matcher(catalog, self.encoder, reader=self.reader)
 
     def strangers(self, issue: Issue) -> list[Company]:
         """Who is listed for an issue and not judged for it, best first; anybody if none is."""
@@ -85,7 +61,7 @@ class Cases:
 
 def lists(matcher: Matcher, issues: Sequence[Issue]) -> Lists:
     """Every company in its order."""
-    found = matcher.match(issues, top=len(matcher.catalog.companies))
+    found = matcher.match(issues, top=len(matcher.catalog.companies), is_explained=False)
     return {one.issue.issue_id: one.entries for one in found}
 
 

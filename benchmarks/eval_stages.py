@@ -17,11 +17,12 @@ from conditions import conditions, save
 from matcher import bridge, text
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
-from matcher.corpus import read_companies, read_issues, read_qrels
+from matcher.corpus import read_companies, read_issues
 from matcher.embed import load_encoder, load_reader
-from matcher.evaluation import MEASURES, Evaluation, evaluate, run_of
+from matcher.evaluation import MEASURES, Evaluation, evaluate
 from matcher.pipeline import Matcher
 from matcher.settings import Settings
+from matcher.trec import read_qrels, read_run
 from matcher.types import Company, Encoder, Issue, Qrels, Reader, RegionRule, Run, SdgRule
 
 _K = 10
@@ -148,7 +149,7 @@ def run_systems(collection: Collection, stages: Stages) -> dict[str, Run]:
             region_rule=collection.region_rule,
             sdg_rule=collection.sdg_rule,
         )
-        runs[system.name] = run_of(shortlists)
+        runs[system.name] = read_run(shortlists)
     return runs
 
 

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from matcher import text
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
-from matcher.corpus import read_companies, read_issues, read_qrels
+from matcher.corpus import read_companies, read_issues
 from matcher.embed import load_encoder
-from matcher.evaluation import MEASURES, Comparison, Estimate, Evaluation, evaluate, run_of
+from matcher.evaluation import MEASURES, Comparison, Estimate, Evaluation, evaluate
 from matcher.index.dense import DenseIndex
 from matcher.pipeline import Matcher, constraint_of
 from matcher.rank import ranker
+from matcher.trec import read_qrels, read_run
 from matcher.types import Hits, Issue, Qrels, RegionRule, Rows, Run, SdgRule, Vectors
 
 RULES: tuple[tuple[RegionRule, SdgRule], ...] = (("serves", "prefer"), ("any", "ignore"))
@@ -107,7 +108,7 @@ def run_systems(cases: Cases, region_rule: RegionRule, sdg_rule: SdgRule) -> dic
     shortlists = cases.matcher.match(
         cases.issues, top=_K, region_rule=region_rule, sdg_rule=sdg_rule
     )
-    return runs | {PRODUCT: run_of(shortlists)}
+    return runs | {PRODUCT: read_run(shortlists)}
 
 
 def searches(catalog: Catalog) -> dict[str, Search]:

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import written
 from conditions import conditions, save
-from effects import Ranking
 from numpy.typing import NDArray
 from remembering import RememberingEncoder
 from scipy.special import log_ndtr
@@ -26,6 +25,7 @@ from matcher.corpus import read_companies, read_issues
 from matcher.embed import load_encoder, load_reader
 from matcher.evaluation import Estimate, evaluate
 from matcher.index.dense import DenseIndex
+from matcher.pipeline import Matcher
 from matcher.rank import features
 from matcher.search import Search
 from matcher.settings import Settings
@@ -277,8 +277,10 @@ def _product(
     catalog: Catalog, encoder: Encoder, reader: Reader | None, collection: Collection
 ) -> Found:
     """The product's own lists under no rules; an issue without candidates has none."""
-    matcher = Ranking(catalog, encoder, reader=reader)
-    lists = matcher.match(collection.issues, top=PLACES, region_rule="any", sdg_rule="ignore")
+    matcher = Matcher(catalog, encoder, reader=reader)
+    lists = matcher.match(
+        collection.issues, top=PLACES, region_rule="any", sdg_rule="ignore", is_explained=False
+    )
     rows = {company.company_id: row for row, company in enumerate(catalog.companies)}
     scores = np.zeros((len(lists), len(rows)))
     scores[:, :] = -np.inf

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matcher.catalog import Catalog
-    from matcher.corpus import read_companies, read_issues, read_qrels
+    from matcher.corpus import read_companies, read_issues
     from matcher.embed import load_encoder
     from matcher.errors import MatcherError
     from matcher.evaluation import evaluate
     from matcher.pipeline import Matcher
     from matcher.run import load_run
+    from matcher.trec import read_qrels, read_run
     from matcher.types import Company, Constraint, Issue, Shortlist
 
 __version__ = "0.1.0"
@@ -38,7 +39,8 @@ _HOMES = {
     "load_run": "run",
     "read_companies": "corpus",
     "read_issues": "corpus",
-    "read_qrels": "corpus",
+    "read_qrels": "trec",
+    "read_run": "trec",
 }
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "read_companies",
     "read_issues",
     "read_qrels",
+    "read_run",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Issues, companies and judgements from tables; everything wrong with the data is said here, once.
+"""Issues and companies from tables; everything wrong with the data is said here, once.
 
 Texts are stored as written, for display and quotation: only controls and lone surrogates are
 removed, line ends become newlines, and blanks at both ends go. `text.normalise` brings them to
@@ -6,7 +6,6 @@ NFKC for the search.
 """
 
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from matcher.columns import COMPANY_HEADERS, ISSUE_HEADERS, Columns, Line, recognise
-from matcher.errors import DataError
 from matcher.fields import (
     Finding,
     find_blanks,
@@ -26,9 +24,9 @@ from matcher.fields import (
     shown,
 )
 from matcher.places import read_area, read_headquarters, resolve_place
-from matcher.tables import Table, read_table, read_text
+from matcher.tables import Table, read_table
 from matcher.text import normalise
-from matcher.types import Company, Fault, Issue, Qrels, Reading, Severity
+from matcher.types import Company, Fault, Issue, Reading, Severity
 
 _REQUIRED = {
     "title": "課題名",
@@ -60,43 +58,6 @@ def read_issues(path: str | Path) -> Reading[Issue]:
 def read_companies(path: str | Path) -> Reading[Company]:
     """The companies of a table in id order, with every fault. Raises `DataError` if it is none."""
     return _read(path, COMPANY_HEADERS, ("name", "profile"), "company_id", _company)
-
-
-def read_qrels(path: str | Path) -> Qrels:
-    """The judgements of a TREC file (`issue_id 0 company_id grade`, grade 0–3).
-
-    Raises `DataError` with the line number of the first fault and the count of the others.
-    """
-    source = Path(path).name
-    qrels: dict[str, dict[str, int]] = defaultdict(dict)
-    faults: list[str] = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        fault = _judge(qrels, line.split()) if line.strip() else ""
-        if fault:
-            faults.append(f"{number}行目: {fault}")
-    if faults:
-        others = f"（ほかに{len(faults) - 1}行）" if len(faults) > 1 else ""
-        raise DataError(f"「{source}」の{faults[0]}{others}")
-    if not qrels:
-        raise DataError(
-            f"「{source}」に評価がありません。「課題ID 0 企業ID 評価」の行を入れてください。"
-        )
-    return dict(qrels)
-
-
-def _judge(qrels: dict[str, dict[str, int]], parts: list[str]) -> str:
-    """Take in one judgement; what is wrong with it, or ""."""
-    if len(parts) != 4:
-        return "「課題ID 0 企業ID 評価」の4つを空白で区切ってください。"
-    issue_id, company_id = read_id(parts[0]), read_id(parts[2])
-    if not re.fullmatch("[0-3]", read_id(parts[3])):
-        return f"評価は0〜3です（{shown(parts[3])} は使えません）。"
-    grade = int(read_id(parts[3]))
-    if qrels[issue_id].setdefault(company_id, grade) != grade:
-        return (
-            f"{shown(issue_id)} と {shown(company_id)} に違う評価が2つあります。1つにしてください。"
-        )
-    return ""
 
 
 def _read(

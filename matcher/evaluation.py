@@ -4,7 +4,6 @@ Every issue that has judgements counts: one without a list counts zero, and is s
 nobody judged is not a wrong one, so the judged share stands beside every figure.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ import ir_measures
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.corpus import read_qrels
-from matcher.errors import DataError, MatcherError
+from matcher.errors import MatcherError
+from matcher.trec import read_qrels, read_run
 from matcher.types import Qrels, Run, Shortlist
 
 KINDS = ("nDCG", "R", "P", "Success", "RR", "AP", "Rprec", "Judged")
@@ -80,9 +79,9 @@ def evaluate(
     if not judged:
         message = "判定（qrels）が1件もありません。課題ID・0・企業ID・評点の行を入れてください。"
         raise MatcherError(message)
-    scores = run_of(run)
+    scores = read_run(run)
     values = _values(scores, judged, wanted)
-    other = _values(run_of(against), judged, wanted) if against is not None else {}
+    other = _values(read_run(against), judged, wanted) if against is not None else {}
     return Evaluation(
         issues=len(judged),
         without_list=tuple(issue for issue in sorted(judged) if not scores.get(issue)),
@@ -91,56 +90,6 @@ def evaluate(
         values=values,
         against={name: _compare(values[name], found) for name, found in other.items()},
     )
-
-
-def run_of(source: Run | Iterable[Shortlist] | Path | str) -> Run:
-    """Scores by issue and company, from whatever holds them; an empty list stays in as empty.
-
-    Raises:
-        DataError: a file cannot be read as a TREC run.
-    """
-    if isinstance(source, Mapping):
-        return source
-    if isinstance(source, Path | str):
-        return _read_trec(Path(source))
-    return {
-        shortlist.issue.issue_id: {e.company.company_id: e.score for e in shortlist.entries}
-        for shortlist in source
-    }
-
-
-def _read_trec(path: Path) -> Run:
-    path = path / "run.trec" if path.is_dir() else path
-    scores: dict[str, dict[str, float]] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path} を読めません。実行結果のフォルダーか run.trec を指定してください。"
-        raise DataError(message) from error
-    for number, line in enumerate(lines, start=1):
-        fault = _place(scores, line.split())
-        if fault:
-            raise DataError(f"{path} の{number}行目は{fault}。直してください。")
-    return scores
-
-
-def _place(scores: dict[str, dict[str, float]], parts: list[str]) -> str:
-    """Take in one line of a TREC run; what is wrong with it, or ""."""
-    if len(parts) != 6 or not _is_number(parts[4]):
-        return "TRECの形（課題ID Q0 企業ID 順位 得点 名前）ではありません"
-    issue, _, company, _, score, _ = parts
-    places = scores.setdefault(issue, {})
-    if company in places:
-        return f"同じ組（{issue} と {company}）の2度目です"
-    places[company] = float(score)
-    return ""
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _measure(name: str) -> ir_measures.Measure:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from matcher import background, text
-from matcher.corpus import read_companies, read_issues, read_qrels
+from matcher.corpus import read_companies, read_issues
 from matcher.errors import MatcherError
+from matcher.trec import read_qrels
 from matcher.types import Company, Example, Issue, Qrels
 
 FITS_FROM = 2  # the grade from which a partner is one

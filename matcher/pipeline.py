@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher import sdgs, text
-from matcher.bridge import Crossing
 from matcher.catalog import Catalog
+from matcher.draft import Draft
 from matcher.embed import load_reader
 from matcher.errors import MatcherError, StaleCatalog
 from matcher.index.facets import Allowed
-from matcher.query import PROCEDURE, Query, query_of
+from matcher.query import PROCEDURE, query_of
 from matcher.rank import bands, copies, explain, features, fusion, ranker
 from matcher.search import Search
 from matcher.settings import Settings
@@ -72,37 +72,36 @@ class Matcher:
         top: int = 10,
         region_rule: RegionRule = "serves",
         sdg_rule: SdgRule = "prefer",
+        is_explained: bool = True,
     ) -> list[Shortlist]:
         """A shortlist with at most `top` places for each issue, in the order given.
 
-        Raises:
-            MatcherError: an option that cannot be.
+        Unexplained places are the same ones without evidence and band, in less than half the time.
+        Raises MatcherError at an option that cannot be.
         """
         check_options(top, region_rule, sdg_rule)
         issues = list(issues)
         asked = [query_of(one, self._encode, lambda: self._procedure) for one in issues]
         queries = [text.normalise(text.issue_text(one.issue)) for one in asked]
         vectors = self._encode(queries)
-        drafts: list[_Draft] = []
+        drafts: list[Draft] = []
         for some in _together(len(issues), len(self.catalog.companies)):
             searches = [self._search(queries[at], vectors[at]) for at in some]
             read = self._read([issues[at] for at in some], searches)
             for at, search, reading in zip(some, searches, read, strict=True):
                 constraint = constraint_of(issues[at], region_rule, sdg_rule)
                 allowed = self.catalog.facets.allowed(constraint)
-                parts = self._parts(
-                    search, reading, constraint, self._named(search, reading, top, allowed)
-                )
+                named = self._named(search, reading, top, allowed)
+                parts = self._parts(search, reading, constraint, named)
                 fused = fusion.total(parts)
                 status = self._status(search, reading, allowed, fused.rows)
                 k = top if status == "ranked" else 0
                 places = ranker.first(fused, parts, k, issues[at].issue_id, self.catalog.companies)
-                drafts.append(
-                    _Draft(
-                        issues[at], asked[at], search.crossings, constraint, allowed, status, places
-                    )
-                )
-        return self._explained(drafts)
+                found = (search.crossings, constraint, allowed, status, places)
+                drafts.append(Draft(issues[at], asked[at], *found))
+        if is_explained:
+            return self._explained(drafts)
+        return [draft.bare(self.catalog.companies) for draft in drafts]
 
     def _encode(self, queries: Sequence[str]) -> Vectors:
         return self.catalog.centring.queries(self.encoder.encode_queries(queries))
@@ -205,7 +204,7 @@ class Matcher:
         # Evidence nearly always lies with those who may get a place: nobody else is looked at then.
         return "ranked" if has_evidence(named) or has_evidence(allowed.rows) else "no_candidate"
 
-    def _explained(self, drafts: Sequence["_Draft"]) -> list[Shortlist]:
+    def _explained(self, drafts: Sequence["Draft"]) -> list[Shortlist]:
         """The shortlists of the drafts, each place with its evidence.
 
         Sentences are encoded for all drafts together: the encoder is the cost.
@@ -248,7 +247,7 @@ class Matcher:
     def _goals(self) -> sdgs.GoalModel:
         return sdgs.model(self.encoder)
 
-    def _entry(self, draft: "_Draft", issue: explain.Passage, at: int) -> Entry:
+    def _entry(self, draft: "Draft", issue: explain.Passage, at: int) -> Entry:
         place = draft.places[at]
         company, profile = self.catalog.companies[place.row], self._profiles[place.row]
         spans = explain.evidence(issue, profile, draft.crossings, self._rarity, self.settings.spans)
@@ -312,30 +311,6 @@ class _Reading:
         read = np.isin(rows, self.rows)
         scores[read] = self.scores[np.searchsorted(self.rows, rows[read])]
         return Hits.best_first("reader", rows, scores)
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A shortlist before its places are explained."""
-
-    issue: Issue
-    query: Query
-    crossings: Sequence[Crossing]
-    constraint: Constraint
-    allowed: Allowed
-    status: Status
-    places: Sequence[ranker.Place]  # none unless ranked
-
-    def shortlist(self, entries: Sequence[Entry]) -> Shortlist:
-        return Shortlist(
-            issue=self.issue,
-            constraint=self.constraint,
-            status=self.status,
-            considered=len(self.allowed),
-            excluded=self.allowed.excluded,
-            entries=tuple(entries),
-            unsearched=self.query.left_out,
-        )
 
 
 def _together(issues: int, companies: int) -> Iterator[range]:

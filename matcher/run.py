@@ -19,6 +19,7 @@ from matcher.report.page import page_html
 from matcher.report.rejected import rejected_csv
 from matcher.report.workbook import workbook_bytes
 from matcher.shortlists import from_lines, to_lines
+from matcher.trec import run_lines
 from matcher.types import Fault, Shortlist
 
 FORMAT = 1
@@ -129,7 +130,7 @@ def write_run(
     check_folder(folder, overwrite=overwrite)
     contents = {
         "shortlist.jsonl": to_lines(shortlists).encode("utf-8"),
-        "run.trec": _trec(shortlists),
+        "run.trec": run_lines(shortlists).encode("utf-8"),
         "shortlist.xlsx": workbook_bytes(shortlists, as_of=as_of),
         "shortlist.html": page_html(shortlists, as_of=as_of).encode("utf-8"),
         "rejected.csv": rejected_csv(faults),
@@ -195,18 +196,3 @@ def _file_sha256(path: Path) -> str:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _trec(shortlists: Sequence[Shortlist]) -> bytes:
-    lines = [
-        f"{_token(one.issue.issue_id)} Q0 {_token(entry.company.company_id)} "
-        f"{entry.rank} {entry.score:.6f} matcher\n"
-        for one in shortlists
-        for entry in one.entries
-    ]
-    return "".join(lines).encode("utf-8")
-
-
-def _token(identifier: str) -> str:
-    """An id without blanks: TREC separates its columns by them."""
-    return "_".join(identifier.split())

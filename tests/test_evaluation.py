@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
-from matcher.corpus import read_companies, read_issues, read_qrels
+from matcher.corpus import read_companies, read_issues
 from matcher.errors import DataError, MatcherError
-from matcher.evaluation import MEASURES, evaluate, run_of
+from matcher.evaluation import MEASURES, evaluate
 from matcher.pipeline import Matcher
+from matcher.trec import read_qrels, read_run
 
 # Three issues: a turned round, b perfect, c without a list.
 QRELS = {"a": {"x": 3, "y": 1}, "b": {"x": 3, "y": 0}, "c": {"z": 3}}
@@ -180,7 +181,7 @@ def test_run_may_be_shortlists(tmp_path):
     qrels = {"i-1": {"c-02": 3}, "i-6": {"c-01": 2}}
     found = evaluate(shortlists, qrels)
     assert found == evaluate(iter(shortlists), qrels)
-    assert found == evaluate(run_of(shortlists), qrels)
+    assert found == evaluate(read_run(shortlists), qrels)
     assert found.without_list == ("i-6",)
     assert found.unjudged_issues == ("i-2", "i-3", "i-4", "i-5")
     assert found.values["nDCG@10"]["i-1"] == pytest.approx(1 / math.log2(3))  # second place

@@ -221,7 +221,7 @@ def test_of_twins_the_first_stands_for_all(cases, issue):
 def test_ranking_without_quotations_is_that_of_the_product(cases):
     reader = RememberingReader(FakeReader())
     catalog = cases.matcher.catalog
-    found = effects.lists(effects.Ranking(catalog, cases.encoder, reader=reader), cases.issues)
+    found = effects.lists(Matcher(catalog, cases.encoder, reader=reader), cases.issues)
     product = Matcher(catalog, cases.encoder, reader=FakeReader())
     for shortlist in product.match(cases.issues, top=100):
         listed = found[shortlist.issue.issue_id]

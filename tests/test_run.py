@@ -17,7 +17,6 @@ from examples import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher import run as run_room
 from matcher.catalog import Catalog
 from matcher.corpus import read_companies, read_issues
 from matcher.errors import DataError, ForeignOutput, MatcherError
@@ -25,6 +24,7 @@ from matcher.evaluation import evaluate
 from matcher.pipeline import Matcher
 from matcher.run import FILES, MANIFEST, check_folder, load_run, write_run
 from matcher.shortlists import from_lines, to_lines
+from matcher.trec import run_lines
 from matcher.types import Company, Constraint, Entry, Evidence, Fault, Issue, Shortlist
 
 NAMES = sorted((*FILES, MANIFEST))
@@ -109,7 +109,7 @@ def test_trec_ids_hold_no_blank():
         issue=issue, constraint=Constraint(), status="ranked", considered=1, excluded={},
         entries=(entry,),
     )  # fmt: skip
-    assert run_room._trec([one]).decode().split() == [
+    assert run_lines([one]).split() == [
         "課題_1_改", "Q0", "a_b", "1", "1.000000", "matcher"
     ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from python_calamine import CalamineWorkbook
 
 from matcher.errors import MatcherError
-from matcher.report import cells, columns, workbook
+from matcher.report import cells, columns, sheets, workbook
 from matcher.report.workbook import workbook_bytes
 
 
@@ -168,13 +168,13 @@ def test_what_xml_cannot_carry_is_left_out():
 
 
 def test_more_rows_than_a_sheet_holds_are_refused(monkeypatch):
-    monkeypatch.setattr(workbook, "_MOST_ROWS", 6)
+    monkeypatch.setattr(sheets, "_MOST_ROWS", 6)
     with pytest.raises(MatcherError, match="候補が6行あり"):
         workbook_bytes(examples.ALL)
 
 
 def test_more_columns_than_a_sheet_holds_are_refused(monkeypatch):
-    monkeypatch.setattr(workbook, "_MOST_COLUMNS", 20)
+    monkeypatch.setattr(sheets, "_MOST_COLUMNS", 20)
     with pytest.raises(MatcherError, match="列が"):
         workbook_bytes(examples.ALL)
 

@@ -8,7 +8,9 @@ from matcher.report import wording
 from matcher.types import Entry, Evidence, Shortlist
 
 Cell = str | int | float | None
-Style = Literal["code", "text", "count", "score", "part", "mark", "link"]
+Style = Literal[
+    "code", "text", "count", "score", "figure", "part", "mark", "link", "asked", "asked text"
+]
 Row = TypeVar("Row")
 
 _FIRST_SHOWN = 3  # partners that the overview names
