@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from remembering import RememberingEncoder, RememberingReader
+from matcher.embed.remembering import RememberingEncoder, RememberingReader
 
 from matcher.catalog import Catalog
 from matcher.codes import data_folder

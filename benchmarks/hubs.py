@@ -15,7 +15,7 @@ import numpy as np
 import written
 from conditions import conditions, save
 from numpy.typing import NDArray
-from remembering import RememberingEncoder
+from matcher.embed.remembering import RememberingEncoder
 from scipy.special import log_ndtr
 
 from matcher import background, text

@@ -13,15 +13,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matcher.ablation import ablate
     from matcher.catalog import Catalog
     from matcher.corpus import read_companies, read_issues
     from matcher.embed import load_encoder
     from matcher.errors import MatcherError
     from matcher.evaluation import evaluate
+    from matcher.outcomes import read_outcomes
     from matcher.pipeline import Matcher
     from matcher.run import load_run
+    from matcher.standing import missed, standings
     from matcher.trec import read_qrels, read_run
     from matcher.types import Company, Constraint, Issue, Shortlist
+    from matcher.views import open_views
 
 __version__ = "0.1.0"
 
@@ -34,13 +38,18 @@ _HOMES = {
     "Matcher": "pipeline",
     "MatcherError": "errors",
     "Shortlist": "types",
+    "ablate": "ablation",
     "evaluate": "evaluation",
     "load_encoder": "embed",
     "load_run": "run",
+    "missed": "standing",
+    "open_views": "views",
     "read_companies": "corpus",
     "read_issues": "corpus",
+    "read_outcomes": "outcomes",
     "read_qrels": "trec",
     "read_run": "trec",
+    "standings": "standing",
 }
 
 __all__ = [
@@ -51,13 +60,18 @@ __all__ = [
     "Matcher",
     "MatcherError",
     "Shortlist",
+    "ablate",
     "evaluate",
     "load_encoder",
     "load_run",
+    "missed",
+    "open_views",
     "read_companies",
     "read_issues",
+    "read_outcomes",
     "read_qrels",
     "read_run",
+    "standings",
 ]
 
 

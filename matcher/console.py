@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ if TYPE_CHECKING:
     from matcher.catalog import Catalog
     from matcher.doctor import Diagnosis
     from matcher.doctor.finding import Finding
-    from matcher.evaluation import Comparison, Estimate, Evaluation
+    from matcher.evaluation.effects import Ablation
     from matcher.job import Outcome, Stage
+    from matcher.study import Study
     from matcher.types import Advance, Fault, Shortlist
 
 _LEVELS = {"良好": "green", "注意": "yellow", "問題": "red"}
@@ -106,22 +108,28 @@ def print_shortlist(shortlist: "Shortlist") -> None:
     terminal.print_shortlist(_console(), shortlist)
 
 
-def print_evaluation(found: "Evaluation") -> None:
-    """Print each measure with its interval, and the comparison where there is one."""
-    from rich.table import Table
+def print_study(
+    found: "Study",
+    effects: "Ablation | None",
+    out: Path | None,
+    *,
+    as_json: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Print an evaluation with its doubt, or write it as JSON; and as a workbook where asked."""
+    from matcher.report import evaluation_book, measured
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for header in ("指標", "平均", "95%区間"):
-        table.add_column(header, justify="left" if header == "指標" else "right")
-    for header in ("差", "95%区間", "p", "勝・分・敗") if found.against else ():
-        table.add_column(header, justify="right")
-    for name, estimate in found.means.items():
-        compared = _comparison(found.against[name]) if found.against else ()
-        table.add_row(name, f"{estimate.mean:.3f}", _interval(estimate), *compared)
-    _console().print(table)
-    print(f"判定のある課題 {found.issues}件（うち候補なし {len(found.without_list)}件は0点）。")
-    if found.unjudged_issues:
-        print(f"判定のない課題 {len(found.unjudged_issues)}件は数えていません。")
+    if as_json:
+        told = asdict(found.evaluation)
+        print_json(told | {"ablation": asdict(effects)} if effects else told)
+    elif not quiet:
+        measured.print_evaluation(_console(), found.evaluation, found.titles)
+        if effects:
+            measured.print_ablation(_console(), effects, found.titles)
+    if out:
+        out.write_bytes(evaluation_book.evaluation_book(found.evaluation, found.titles, effects))
+        if not (as_json or quiet):
+            print(f"評価を {out} に書きました。")
 
 
 def print_diagnosis(found: "Diagnosis") -> None:
@@ -184,17 +192,3 @@ def _print_count(faults: "Sequence[Fault]") -> None:
         rejected = sum(fault.severity == "除外" for fault in faults)
         warned = len(faults) - rejected
         complain(f"表の問題: 除外{rejected}件、警告{warned}件（内容と直し方は rejected.csv）。")
-
-
-def _interval(estimate: "Estimate") -> str:
-    return f"{estimate.low:.3f}–{estimate.high:.3f}"
-
-
-def _comparison(compared: "Comparison") -> tuple[str, str, str, str]:
-    gap = compared.difference
-    return (
-        f"{gap.mean:+.3f}",
-        f"{gap.low:+.3f}–{gap.high:+.3f}",
-        f"{compared.p:.3f}",
-        f"{compared.better}・{compared.equal}・{compared.worse}",
-    )

@@ -85,8 +85,27 @@ def match_tables(
     """
     check_options(options.top, options.region_rule, options.sdg_rule)
     run.check_folder(out, overwrite=options.overwrite)
-    lines = _lines_of_run(companies, options)
+    lines = lines_of_run(companies, options)
     asked = read_issues(issues)
+    matcher, reader = load_matcher(companies, lines, options, stage)
+    catalog, encoder = matcher.catalog, matcher.encoder
+    shortlists = _match(matcher, asked, options, stage, _READ_BATCH if reader else _BATCH)
+    faults = (*asked.faults, *_unlimited(asked, options.sdg_rule), *catalog.faults)
+    facts = _facts(asked, catalog, encoder, reader, options, shortlists)
+    manifest = run.write_run(
+        out, shortlists, faults, facts, as_of=options.as_of, overwrite=options.overwrite
+    )
+    return Outcome(shortlists=shortlists, faults=faults, manifest=manifest)
+
+
+def load_matcher(
+    companies: Path, lines: Sequence[Line] | None, options: Options, stage: Stage
+) -> tuple[Matcher, Reader | None]:
+    """What ranks the companies of a table or a catalog folder, and its reader.
+
+    Raises:
+        MatcherError: an option, the table or the folder is unusable.
+    """
     supply = None if companies.is_dir() else read_companies(companies)
     encoder = load_encoder(options.encoder, threads=options.threads, precision=options.precision)
     reader = _reader(options)
@@ -97,14 +116,7 @@ def match_tables(
         catalog = Catalog.build(
             supply, encoder, settings=options.settings, lines=lines, advance=advance
         )
-    matcher = Matcher(catalog, encoder, options.settings, reader)
-    shortlists = _match(matcher, asked, options, stage, _READ_BATCH if reader else _BATCH)
-    faults = (*asked.faults, *_unlimited(asked, options.sdg_rule), *catalog.faults)
-    facts = _facts(asked, catalog, encoder, reader, options, shortlists)
-    manifest = run.write_run(
-        out, shortlists, faults, facts, as_of=options.as_of, overwrite=options.overwrite
-    )
-    return Outcome(shortlists=shortlists, faults=faults, manifest=manifest)
+    return Matcher(catalog, encoder, options.settings, reader), reader
 
 
 def build_catalog(companies: Path, folder: Path, options: Options, stage: Stage) -> Catalog:
@@ -137,7 +149,7 @@ def _former(folder: Path) -> Catalog | None:
         return None  # none yet, or of another version: everything is encoded
 
 
-def _lines_of_run(companies: Path, options: Options) -> tuple[Line, ...] | None:
+def lines_of_run(companies: Path, options: Options) -> tuple[Line, ...] | None:
     """The lines of the bridge that a run builds; None: the shipped ones, or those of its catalog.
 
     A run without a bridge builds none. Raises MatcherError where a catalog is given another one.

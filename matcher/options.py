@@ -61,6 +61,56 @@ AsJson = Annotated[bool, typer.Option("--json", help="表の代わりにJSONを�
 Quiet = Annotated[bool, typer.Option("--quiet", help="進み具合と結果の表を出さない")]
 Strict = Annotated[bool, typer.Option("--strict", help="除外された行があれば終了状態を1にする")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="編集された前回の結果も上書きする")]
+Measures = Annotated[
+    list[str] | None, typer.Option("--measure", help="指標（例: nDCG@10）。何度でも書けます")
+]
+Against = Annotated[list[Path] | None, typer.Option(help="比べる相手の実行結果。何度でも書けます")]
+Sliced = Annotated[
+    bool, typer.Option("--slices", help="分野・地域・規模・長さ・SDGsなどの区分ごとにも表示する")
+]
+SliceBy = Annotated[list[str] | None, typer.Option(help="課題の表のこの列で区分する")]
+Ablate = Annotated[
+    bool,
+    typer.Option(
+        "--ablate",
+        help="部分を一つずつ外し、重みを動かして並べ直す（--issues と --companies が要る）",
+    ),
+]
+IssueTable = Annotated[Path | None, typer.Option("--issues", help="この実行の課題の表")]
+KnownCompanies = Annotated[
+    Path | None, typer.Option("--companies", help="この実行の企業の表、またはカタログ")
+]
+Guard = Annotated[
+    float | None,
+    typer.Option(help="相手より、この値以上かつ偶然を超えて下がっていたら終了状態を1にする"),
+]
+Book = Annotated[Path | None, typer.Option("--out", help="評価を書き出すExcelファイル（.xlsx）")]
+
+
+def new_file(path: Path | None, *, overwrite: bool) -> None:
+    """Nothing, where a workbook may be written. Raises MatcherError otherwise."""
+    if path is None:
+        return
+    if path.suffix != ".xlsx":
+        message = f"--out の {path} は、.xlsx で終わるファイル名にしてください。"
+        raise MatcherError(message)
+    if path.exists() and not overwrite:
+        message = (
+            f"{path} はすでにあります。別の名前にするか、上書きしてよければ"
+            " --overwrite を付けてください。"
+        )
+        raise MatcherError(message)
+
+
+def tables(issues: Path | None, companies: Path | None) -> tuple[Path, Path]:
+    """Both tables. Raises MatcherError where one is missing."""
+    if issues is None or companies is None:
+        message = (
+            "--ablate には、この実行に使った --issues 課題の表 と --companies 企業の表"
+            "（またはカタログ）が要ります。"
+        )
+        raise MatcherError(message)
+    return issues, companies
 
 
 def threads(count: int | None) -> int | None:

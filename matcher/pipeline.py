@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -15,7 +15,7 @@ from matcher.draft import Draft
 from matcher.embed import load_reader
 from matcher.errors import MatcherError, StaleCatalog
 from matcher.index.facets import Allowed
-from matcher.query import PROCEDURE, query_of
+from matcher.query import PROCEDURE, Query, query_of
 from matcher.rank import bands, copies, explain, features, fusion, ranker
 from matcher.search import Search
 from matcher.settings import Settings
@@ -60,7 +60,7 @@ class Matcher:
         self.catalog = catalog
         self.encoder = encoder
         self.settings = settings or Settings()
-        self._reader = reader
+        self.reader: Reader | Literal["bundled"] | None = reader
         self._profiles: dict[int, explain.Passage] = {}  # by row; a company is on many lists
         self._quotes: dict[int, Mapping[int, str]] = {}  # by row, of the goals that were inferred
         _check_fit(catalog, encoder, self.settings)
@@ -102,6 +102,41 @@ class Matcher:
         if is_explained:
             return self._explained(drafts)
         return [draft.bare(self.catalog.companies) for draft in drafts]
+
+    def with_evidence(self, shortlist: Shortlist) -> Shortlist:
+        """The shortlist with evidence and band at each of its entries, as `match` explains them.
+
+        It may hold a few entries of a longer unexplained list: those that somebody asks about.
+        Raises MatcherError where the catalog has no such company.
+        """
+        query, search = self._asked(shortlist.issue)
+        wanted = {entry.company.company_id: entry for entry in shortlist.entries}
+        companies = enumerate(self.catalog.companies)
+        rows = {one.company_id: row for row, one in companies if one.company_id in wanted}
+        if missing := sorted(wanted.keys() - rows.keys()):
+            message = (
+                f"カタログに企業ID「{missing[0]}」がありません。同じカタログを使ってください。"
+            )
+            raise MatcherError(message)
+        places = [ranker.Place(rows[id_], one.score, one.parts) for id_, one in wanted.items()]
+        allowed = self.catalog.facets.allowed(shortlist.constraint)
+        found = (search.crossings, shortlist.constraint, allowed, shortlist.status, places)
+        (whole,) = self._explained([Draft(shortlist.issue, query, *found)])
+        ranked = zip(whole.entries, shortlist.entries, strict=True)
+        return replace(whole, entries=tuple(replace(one, rank=own.rank) for one, own in ranked))
+
+    def read_for(self, issue: Issue) -> frozenset[str]:
+        """The ids of the companies that the reader reads beside the issue; none without a reader.
+
+        No rule changes who they are.
+        """
+        rows = self._worth_reading(issue, self._asked(issue)[1]) if self._reads() else ()
+        return frozenset(self.catalog.companies[row].company_id for row in rows)
+
+    def _asked(self, issue: Issue) -> tuple[Query, Search]:
+        asked = query_of(issue, self._encode, lambda: self._procedure)
+        query = text.normalise(text.issue_text(asked.issue))
+        return asked, self._search(query, self._encode([query])[0])
 
     def _encode(self, queries: Sequence[str]) -> Vectors:
         return self.catalog.centring.queries(self.encoder.encode_queries(queries))
@@ -175,9 +210,9 @@ class Matcher:
         return self.catalog.alike(total.rows[np.isin(total.scores, first)])
 
     def _loaded_reader(self) -> Reader:
-        if self._reader is None or isinstance(self._reader, str):
-            self._reader = load_reader(self._reader or "bundled")
-        return self._reader
+        if self.reader is None or isinstance(self.reader, str):
+            self.reader = load_reader(self.reader or "bundled")
+        return self.reader
 
     def _part(self, hits: Hits) -> Hits:
         """The hits as a part of the score; what has no mean of its own is on its scale already."""
@@ -290,7 +325,7 @@ class Matcher:
 
     def _reads(self) -> bool:
         """Whether companies are read at all."""
-        return bool(self._reader and self.settings.read and self.settings.reader_weight)
+        return bool(self.reader and self.settings.read and self.settings.reader_weight)
 
     def _rarity(self, lemma: str) -> float:
         """The idf of a lemma in the catalog (Lucene's): a word of every profile tells nothing."""

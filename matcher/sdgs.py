@@ -18,7 +18,7 @@ Two models, both in `data/sdgs_model.npz`, which `benchmarks/train_sdgs.py` writ
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -149,6 +149,16 @@ def from_vectors(vectors: Vectors, sizes: Sequence[int], profiles: Vectors) -> P
 def centred(vectors: Vectors, mean: Array) -> Array:
     """The vectors without the mean, unit length again."""
     return _unit(vectors - mean)
+
+
+def incidence(given: Iterable[Collection[int]]) -> NDArray[np.int64]:
+    """Which goals each record has, (n, 17): 1 where column g - 1 is a goal of the row, else 0.
+
+    Of two sides of n pairs, `left.T @ right` counts how often goal g meets goal h; of one side,
+    `rows.T @ rows` how often two goals stand together. A number that is no goal counts nowhere.
+    """
+    rows = [[goal in those for goal in goals()] for those in given]
+    return np.array(rows, dtype=np.int64).reshape(-1, len(goals()))
 
 
 def infer(

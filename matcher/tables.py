@@ -1,7 +1,6 @@
 """Tables as rows of text: any proven encoding, any workbook, every fault with its place.
 
-The encoding is decided by proof and never guessed: a byte order mark, else strict UTF-8, else
-strict CP932, else an error. Every cell is text, so that no code loses a zero.
+Every cell is text, so that no code loses a zero.
 """
 
 import csv
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import python_calamine
 
+from matcher.encodings import decode
 from matcher.errors import DataError
 from matcher.types import Fault
 
@@ -27,7 +27,6 @@ _TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt", ""})
 _WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 _DELIMITERS = ",\t;"
 _HEADER_DEPTH = 20  # titles and dates stand above the header of many municipal tables
-_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _LONGEST_CELL = 2**31 - 1  # csv stops at 131,072 characters by itself
 _LARGEST_UNPACKED = 2**30  # bytes; a workbook that unpacks to more is no list of issues
 _PERSONAL = re.compile(r"(?<!\d)\d{12}(?!\d)")  # a 個人番号 is not repeated, even in a message
@@ -76,24 +75,35 @@ def read_table(path: str | Path, *, required: Mapping[str, Collection[str]] | No
     sentence with its remedy, when there is no such table.
     """
     source, data = Path(path).name, _read_bytes(Path(path))
-    required = required or {}
-    grids = _reader(source, data)(source, data)
+    return _first_fitting(source, data, _reader(source, data)(source, data), required or {})
+
+
+def read_hidden_table(path: str | Path, *, required: Mapping[str, Collection[str]]) -> Table:
+    """As `read_table`, among all sheets of a workbook, those out of sight too."""
+    source, data = Path(path).name, _read_bytes(Path(path))
+    grids = _workbook_grids(source, data, is_hidden_read=True)
+    return _first_fitting(source, data, grids, required)
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file, its encoding decided by proof. Raises `DataError` when nothing fits."""
+    return decode(Path(path).name, _read_bytes(Path(path)))
+
+
+def fold_header(text: str) -> str:
+    """A header as headers are compared: width, case, blanks, `_` and （必須） do not matter."""
+    return _DECORATION.sub("", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _first_fitting(
+    source: str, data: bytes, grids: Sequence[_Grid], required: Mapping[str, Collection[str]]
+) -> Table:
     fitting = [(grid, at) for grid in grids if (at := _header_at(grid, required)) is not None]
     if not fitting:
         raise DataError(_no_header(source, grids, required))
     (grid, at), *others = fitting
     notes = _other_sheets(source, grid, [other.sheet for other, _ in others])
     return _table(source, hashlib.sha256(data).hexdigest(), grid, at, notes)
-
-
-def read_text(path: str | Path) -> str:
-    """The text of a file, its encoding decided by proof. Raises `DataError` when nothing fits."""
-    return _decode(Path(path).name, _read_bytes(Path(path)))
-
-
-def fold_header(text: str) -> str:
-    """A header as headers are compared: width, case, blanks, `_` and （必須） do not matter."""
-    return _DECORATION.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -130,7 +140,7 @@ def _unsupported(source: str, data: bytes) -> Sequence[_Grid]:
 
 def _text_grids(source: str, data: bytes) -> Sequence[_Grid]:
     """The text cut by each delimiter, the one that the first line uses most first."""
-    text = _decode(source, data)
+    text = decode(source, data)
     lines = list(io.StringIO(text, newline=""))
     first = next((line for line in lines if line.strip()), "")
     order = sorted(_DELIMITERS, key=lambda delimiter: -first.count(delimiter))
@@ -158,74 +168,11 @@ def _split(lines: list[str], delimiter: str) -> list[_Record]:
     return records
 
 
-def _decode(source: str, data: bytes) -> str:
-    for mark, encoding in _MARKS.items():
-        if data.startswith(mark):
-            return _strictly(source, data, encoding)
-    _refuse_foreign(source, data)
-    if not _is(data, "utf-8"):
-        _refuse_mixture(source, data)
-    return _strictly(source, data, "utf-8" if _is(data, "utf-8") else "cp932")
-
-
-def _is(data: bytes, encoding: str) -> bool:
-    try:
-        return data.decode(encoding) is not None
-    except UnicodeDecodeError:
-        return False
-
-
-def _strictly(source: str, data: bytes, encoding: str) -> str:
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise DataError(_unreadable(source, data[: error.start].count(b"\n") + 1)) from error
-    # Python's CP932 lets five bytes pass that stand for no character.
-    stray = re.search("[\x80\xa0\uf8f0-\uf8f3]", text) if encoding == "cp932" else None
-    if stray:
-        raise DataError(_unreadable(source, text.count("\n", 0, stray.start()) + 1))
-    return text
-
-
-def _unreadable(source: str, line: int) -> str:
-    return (
-        f"「{source}」の{line}行目に読めない文字があります。"
-        "Excelなどで開き、「CSV UTF-8」で保存し直してください。"
-    )
-
-
-def _refuse_foreign(source: str, data: bytes) -> None:
-    """Refuse encodings that would pass as another: each has bytes that give it away."""
-    named = ""
-    if b"\x1b$B" in data or b"\x1b$@" in data:
-        named = "JIS（ISO-2022-JP）"
-    elif data[:1000].count(0) * 8 > len(data[:1000]):
-        named = "BOMのないUTF-16"
-    elif not _is(data, "utf-8") and _is(data, "euc_jp"):
-        named = "EUC-JP"
-    if named:
-        raise DataError(
-            f"「{source}」の文字コードは{named}のようですが、確かではありません。"
-            "「CSV UTF-8」で保存し直してください。"
-        )
-
-
-def _refuse_mixture(source: str, data: bytes) -> None:
-    """Refuse lines of UTF-8 among lines that are none: as CP932 they would read as nonsense."""
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        # Half-width kana of CP932 can look like two-byte UTF-8; Japanese in UTF-8 takes three.
-        if _is(line, "utf-8") and max(line.decode("utf-8"), default="") >= "\u3000":
-            raise DataError(
-                f"「{source}」の{number}行目だけ文字コードが違います（UTF-8が混ざっています）。"
-                "全体を「CSV UTF-8」で保存し直してください。"
-            )
-
-
-def _workbook_grids(source: str, data: bytes) -> Sequence[_Grid]:
-    """The visible sheets of a workbook, in order."""
+def _workbook_grids(source: str, data: bytes, *, is_hidden_read: bool = False) -> Sequence[_Grid]:
+    """The visible sheets of a workbook, in order; the hidden ones among them where asked for."""
     try:
         _refuse_bomb(source, data)
-        return list(_sheets(data))
+        return list(_sheets(data, is_hidden_read=is_hidden_read))
     except DataError:
         raise
     except python_calamine.PasswordError as error:
@@ -248,11 +195,12 @@ def _refuse_bomb(source: str, data: bytes) -> None:
         raise DataError(f"「{source}」は大きすぎます。要る行と列だけの表にしてください。")
 
 
-def _sheets(data: bytes) -> Iterator[_Grid]:
+def _sheets(data: bytes, *, is_hidden_read: bool) -> Iterator[_Grid]:
     book = python_calamine.load_workbook(io.BytesIO(data))
     for meta in book.sheets_metadata:
         is_sheet = meta.typ == python_calamine.SheetTypeEnum.WorkSheet
-        if is_sheet and meta.visible == python_calamine.SheetVisibleEnum.Visible:
+        is_visible = meta.visible == python_calamine.SheetVisibleEnum.Visible
+        if is_sheet and (is_visible or is_hidden_read):
             rows = book.get_sheet_by_name(meta.name).to_python(skip_empty_area=False)
             records: list[_Record] = [
                 (number, [_cell_text(value) for value in row])

@@ -3,6 +3,9 @@
 Other programs meet here. A frame is whatever has `columns` and gives a column by its name, as those
 of pandas and polars do; runs and qrels of ranx tell their `to_dict`. What goes out are lines, or
 rows that every frame is made of: `pandas.DataFrame(trec.run_rows(run))`.
+
+Ids from files, frames and other libraries are read as tables are (NFKC, blanks inside as `_`), so
+that a run and its judgements meet; those of mappings and shortlists stand as they are.
 """
 
 import math
@@ -21,6 +24,9 @@ _COMPANY = ("company_id", "doc_id", "docid", "docno", "doc", "企業ID")
 _SCORE = ("score", "sim", "得点")
 _GRADE = ("grade", "relevance", "rel", "label", "score", "評点", "評価")
 _GRADES = "[0-3](?:\\.0+)?"  # a column of a frame with a gap holds floats
+_GRADES_ARE = "評価は0〜3です"
+_NOT_TREC = "TRECの形（課題ID Q0 企業ID 順位 得点 名前）ではありません"
+_NO_ID = "課題IDか企業IDが空です"
 
 
 @runtime_checkable
@@ -43,8 +49,8 @@ class Nested(Protocol):
         """By issue and company."""
 
 
-RunSource: TypeAlias = "Run | Iterable[Shortlist] | Frame | Nested | Path | str"
-QrelsSource: TypeAlias = "Qrels | Frame | Nested | Path | str"
+RunSource: TypeAlias = Run | Iterable[Shortlist] | Frame | Nested | Path | str
+QrelsSource: TypeAlias = Qrels | Frame | Nested | Path | str
 
 
 def read_run(source: RunSource) -> dict[str, dict[str, float]]:
@@ -54,17 +60,18 @@ def read_run(source: RunSource) -> dict[str, dict[str, float]]:
     company_id and score (or query_id and doc_id, as other libraries name them), or a run of ranx.
 
     Raises:
-        DataError: a file cannot be read as a TREC run, a frame lacks a column, a score is no number
-            or a pair stands twice.
+        DataError: a file cannot be read as a TREC run, a frame lacks a column, an id is empty, a
+            score is no number or a pair stands twice.
     """
     if isinstance(source, Mapping):
-        return {issue: dict(scores) for issue, scores in source.items()}
+        return {issue: _checked(issue, scores) for issue, scores in source.items()}
     if isinstance(source, Path | str):
         return _read_run_file(Path(source))
     if isinstance(source, Frame):
-        return _run_of_frame(source)
+        return _run_of(_rows(source, (_ISSUE, _COMPANY, _SCORE)))
     if isinstance(source, Nested):
-        return {issue: dict(scores) for issue, scores in source.to_dict().items()}
+        told = source.to_dict()
+        return {read_id(issue): {} for issue in told} | _run_of(_flat(told))
     return {
         shortlist.issue.issue_id: {e.company.company_id: e.score for e in shortlist.entries}
         for shortlist in source
@@ -79,29 +86,16 @@ def read_qrels(source: QrelsSource) -> dict[str, dict[str, int]]:
 
     Raises:
         DataError: the file has faults (the line number of the first and the count of the others),
-            a frame lacks a column, or there is no judgement.
+            a frame lacks a column, an id is empty, a grade is none, a pair has two, or there is no
+            judgement; an empty mapping is none judged.
     """
     if isinstance(source, Mapping):
-        return {issue: dict(grades) for issue, grades in source.items()}
+        return {issue: _graded(issue, grades) for issue, grades in source.items()}
     if isinstance(source, Path | str):
         return _read_qrels_file(Path(source))
     if isinstance(source, Frame):
-        rows = _rows(source, (_ISSUE, _COMPANY, _GRADE))
-    else:
-        told = source.to_dict()
-        rows = (
-            (issue, company, grade)
-            for issue, those in told.items()
-            for company, grade in those.items()
-        )
-    qrels: dict[str, dict[str, int]] = {}
-    for number, (issue, company, grade) in enumerate(rows, start=1):
-        fault = _judge(qrels, (str(issue), str(company), str(grade)))
-        if fault:
-            raise DataError(f"判定の表の{number}行目: {fault}")
-    if not qrels:
-        raise DataError("判定の表に行がありません。課題ID・企業ID・評点の行を入れてください。")
-    return qrels
+        return _qrels_of(_rows(source, (_ISSUE, _COMPANY, _GRADE)))
+    return _qrels_of(_flat(source.to_dict()))
 
 
 def run_lines(run: RunSource, name: str = "matcher") -> str:
@@ -126,7 +120,10 @@ def qrels_lines(qrels: QrelsSource) -> str:
 
 
 def run_rows(run: RunSource) -> list[dict[str, str | int | float]]:
-    """A row for each place of a run: issue_id, company_id, rank and score."""
+    """A row for each place of a run: issue_id, company_id, rank and score.
+
+    An issue without places has no row, so a frame forgets it.
+    """
     return [dict(row) for row in _placed(run)]
 
 
@@ -146,7 +143,7 @@ def _read_run_file(path: Path) -> dict[str, dict[str, float]]:
     path = path / "run.trec" if path.is_dir() else path
     scores: dict[str, dict[str, float]] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         message = f"{path} を読めません。実行結果のフォルダーか run.trec を指定してください。"
         raise DataError(message) from error
@@ -156,27 +153,78 @@ def _read_run_file(path: Path) -> dict[str, dict[str, float]]:
             issue, _, company, _, score, _ = parts
             fault = _place(scores, issue, company, score)
         else:
-            fault = "TRECの形（課題ID Q0 企業ID 順位 得点 名前）ではありません"
+            fault = _NOT_TREC
         if fault:
             raise DataError(f"{path} の{number}行目は{fault}。直してください。")
     return scores
 
 
-def _run_of_frame(frame: Frame) -> dict[str, dict[str, float]]:
+def _checked(issue: str, scores: Mapping[str, float]) -> dict[str, float]:
+    """The scores of an issue, each a number."""
+    for company, score in scores.items():
+        if not _is_number(score):
+            raise DataError(
+                f"課題 {shown(issue)} と企業 {shown(company)} の得点「{shown(str(score))}」が"
+                "数ではありません。直してください。"
+            )
+    return {company: float(score) for company, score in scores.items()}
+
+
+def _graded(issue: str, grades: Mapping[str, int]) -> dict[str, int]:
+    """The grades of an issue, each one of the four."""
+    for company, grade in grades.items():
+        if grade not in range(4):
+            raise DataError(
+                f"課題 {shown(issue)} と企業 {shown(company)} の評価: {_GRADES_ARE}"
+                f"（{shown(str(grade))} は使えません）。"
+            )
+    return {company: int(grade) for company, grade in grades.items()}
+
+
+def _flat(told: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[object, ...]]:
+    for issue, those in told.items():
+        for company, value in those.items():
+            yield issue, company, value
+
+
+def _run_of(rows: Iterable[tuple[object, ...]]) -> dict[str, dict[str, float]]:
     scores: dict[str, dict[str, float]] = {}
-    for number, row in enumerate(_rows(frame, (_ISSUE, _COMPANY, _SCORE)), start=1):
-        issue, company, score = map(str, row)
-        fault = _place(scores, issue, company, score)
+    for number, (issue, company, score) in enumerate(rows, start=1):
+        fault = _place(scores, _id(issue), _id(company), str(score))
         if fault:
             raise DataError(f"結果の表の{number}行目は{fault}。直してください。")
     return scores
 
 
+def _qrels_of(rows: Iterable[tuple[object, ...]]) -> dict[str, dict[str, int]]:
+    qrels: dict[str, dict[str, int]] = {}
+    for number, (issue, company, grade) in enumerate(rows, start=1):
+        fault = _judge(qrels, (_id(issue), _id(company), str(grade)))
+        if fault:
+            raise DataError(f"判定の表の{number}行目: {fault}")
+    if not qrels:
+        raise DataError("判定の表に行がありません。課題ID・企業ID・評点の行を入れてください。")
+    return qrels
+
+
+def _id(value: object) -> str:
+    """An id as a frame holds it, "" where it holds none.
+
+    A column of numbers with a gap holds floats: 1234567890123.0 is that corporate number.
+    """
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    is_none = value is None or (not isinstance(value, str) and str(value) in ("nan", "<NA>"))
+    return "" if is_none else str(value)
+
+
 def _place(scores: dict[str, dict[str, float]], issue: str, company: str, score: str) -> str:
     """Take in one place of a run; what is wrong with it, or ""."""
+    issue, company = read_id(issue), read_id(company)
+    if not (issue and company):
+        return _NO_ID
     if not _is_number(score):
-        told = "TRECの形（課題ID Q0 企業ID 順位 得点 名前）ではありません"
-        return f"得点「{shown(score)}」が数ではなく、{told}"
+        return f"得点「{shown(score)}」が数ではありません"
     places = scores.setdefault(issue, {})
     if company in places:
         return f"同じ組（{issue} と {company}）の2度目です"
@@ -184,10 +232,10 @@ def _place(scores: dict[str, dict[str, float]], issue: str, company: str, score:
     return ""
 
 
-def _is_number(text: str) -> bool:
+def _is_number(value: str | float) -> bool:
     try:
-        return math.isfinite(float(text))
-    except ValueError:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError):
         return False
 
 
@@ -238,8 +286,10 @@ def _read_qrels_file(path: Path) -> dict[str, dict[str, int]]:
 def _judge(qrels: dict[str, dict[str, int]], parts: tuple[str, str, str]) -> str:
     """Take in one judgement; what is wrong with it, or ""."""
     issue_id, company_id, given = map(read_id, parts)
+    if not (issue_id and company_id):
+        return f"{_NO_ID}。入れてください。"
     if not re.fullmatch(_GRADES, given):
-        return f"評価は0〜3です（{shown(parts[2])} は使えません）。"
+        return f"{_GRADES_ARE}（{shown(parts[2])} は使えません）。"
     grade = int(given[0])
     if qrels.setdefault(issue_id, {}).setdefault(company_id, grade) != grade:
         return (

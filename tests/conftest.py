@@ -5,7 +5,7 @@ import pytest
 import pytest_socket
 from examples import COMPANIES, ISSUES, LINES, FakeEncoder, FakeReader, write_table
 from hypothesis import settings
-from remembering import RememberingEncoder, RememberingReader
+from matcher.embed.remembering import RememberingEncoder, RememberingReader
 
 from matcher.catalog import Catalog
 from matcher.codes import data_folder

@@ -16,7 +16,7 @@ TREES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_bytes()) for 
 TRAINING = {"embed/layers.py", "embed/reader_training.py", "embed/training.py"} & TREES.keys()
 DOORS = {
     "bm25s": {"index/lexical.py"},
-    "duckdb": {"segments.py"},
+    "duckdb": {"segments.py", "views.py"},
     "faiss": {"index/dense.py", "index/engine.py", "index/lists.py"},
     "fugashi": {"text.py"},
     "ir_measures": {
@@ -24,15 +24,20 @@ DOORS = {
         *("evaluation/comparison.py", "evaluation/measures.py"),
     },
     "jinja2": {"report/page.py"},
+    "krippendorff": {"agreement.py"},
     "openvino": {"embed/graph.py"},
     "python_calamine": {"tables.py"},
     "sentence_transformers": {"embed/cross.py", "embed/sentence.py"},
+    "statsmodels": {"agreement.py", "evaluation/intervals.py"},
     "tokenizers": {"embed/tokenizer.py"},
     "torch": {"embed/cross.py", "embed/sentence.py", *TRAINING},
-    "xlsxwriter": {"report/sheets.py", "report/workbook.py"},
+    "xlsxwriter": {f"report/{room}.py" for room in ("guide", "labels", "sheets", "workbook")},
 }
 # Seconds each: imported where they are needed, never when a module is.
-HEAVY = {"openvino", "scipy", "sentence_transformers", "sklearn", "torch", "transformers"}
+HEAVY = {
+    *("krippendorff", "openvino", "scipy", "sentence_transformers", "sklearn", "statsmodels"),
+    *("torch", "transformers"),
+}
 PUBLIC = {
     *("read_issues", "read_companies", "load_encoder", "Catalog", "Matcher"),
     *("Constraint", "Shortlist", "load_run", "evaluate"),

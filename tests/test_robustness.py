@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from examples import COMPANIES, ISSUES, FakeEncoder, FakeReader, write_table
-from remembering import RememberingEncoder, RememberingReader
+from matcher.embed.remembering import RememberingEncoder, RememberingReader
 from test_benchmarks import script
 
 from matcher import text

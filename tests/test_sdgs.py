@@ -120,6 +120,23 @@ def test_a_text_without_a_word_has_no_goals(empty: str):
     assert sdgs.quotations([empty], [(3,)], FakeEncoder()) == [{}]
 
 
+def test_incidence_has_a_column_for_each_goal_and_counts_which_goals_meet():
+    asked = sdgs.incidence([frozenset({3, 11}), (11,), ()])
+    answering = sdgs.incidence([{11, 17}, [9, 11], (1,)])
+    assert asked.shape == answering.shape == (3, 17)
+    assert asked.sum(axis=0).tolist() == [0, 0, 1, *[0] * 7, 2, *[0] * 6]
+    met = asked.T @ answering
+    assert met[11 - 1, 11 - 1] == 2  # both pairs
+    assert met[3 - 1, 17 - 1] == met[3 - 1, 11 - 1] == 1  # the first
+    assert met[:, 1 - 1].sum() == 0  # who answers with goal 1 was asked for none
+    assert (asked.T @ asked)[3 - 1, 11 - 1] == 1
+
+
+def test_incidence_of_nothing_has_its_columns_and_unknown_numbers_count_nowhere():
+    assert sdgs.incidence([]).shape == (0, 17)
+    assert sdgs.incidence([{0, 18}]).sum() == 0
+
+
 def test_no_texts_give_no_goals():
     assert sdgs.infer([], FakeEncoder()) == []
     assert sdgs.quotations([], [], FakeEncoder()) == []

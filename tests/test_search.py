@@ -11,7 +11,7 @@ import pytest
 from examples import COMPANIES, ISSUES, LINES, FakeEncoder, FakeReader, write_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from remembering import RememberingEncoder
+from matcher.embed.remembering import RememberingEncoder
 
 from matcher import text
 from matcher.catalog import Catalog

@@ -4,6 +4,7 @@ Every issue that has judgements counts: one without a list counts zero, and is s
 nobody judged is not a wrong one, so the judged share and the bounds stand beside every figure.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -171,6 +172,12 @@ def _groups(
                 members.setdefault(label, []).append(issue)
         told[name] = {
             label: Group(issues=tuple(issues), means=_means(found, issues, resamples))
-            for label, issues in sorted(members.items())
+            for label, issues in sorted(members.items(), key=lambda one: _natural(one[0]))
         }
     return told
+
+
+def _natural(label: str) -> tuple[int, str]:
+    """Numbers in their order, 2 before 10; a label without one comes last."""
+    number = re.match("[0-9]{1,9}", label)
+    return (int(number[0]) if number else 10**9, label)

@@ -1,7 +1,7 @@
 """One run against others on the same issues: what differs, how surely, and which issues to read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ir_measures
 import numpy as np
@@ -44,6 +44,23 @@ class Comparison:
     worse: int
     equal: int
     changes: tuple[Change, ...]  # the most lost first, the most won last
+
+    def turned(self) -> "Comparison":
+        """The same seen from the other run."""
+        gap = self.difference
+        return replace(
+            self,
+            ours=self.theirs,
+            theirs=self.ours,
+            # From zero: -0.0 would be shown with its sign.
+            difference=Estimate(mean=0 - gap.mean, low=0 - gap.high, high=0 - gap.low),
+            better=self.worse,
+            worse=self.better,
+            changes=tuple(
+                Change(issue_id=one.issue_id, ours=one.theirs, theirs=one.ours)
+                for one in reversed(self.changes)
+            ),
+        )
 
     def is_worse(self, by: float = 0.0) -> bool:
         """Whether quality fell by at least so much, and by more than chance would have it."""

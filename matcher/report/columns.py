@@ -9,7 +9,17 @@ from matcher.types import Entry, Evidence, Shortlist
 
 Cell = str | int | float | None
 Style = Literal[
-    "code", "text", "count", "score", "figure", "part", "mark", "link", "asked", "asked text"
+    "code",
+    "text",
+    "count",
+    "score",
+    "figure",
+    "difference",
+    "part",
+    "mark",
+    "link",
+    "asked",
+    "asked text",
 ]
 Row = TypeVar("Row")
 

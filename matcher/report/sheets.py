@@ -33,6 +33,7 @@ _LOOK: Mapping[str, Mapping[str, object]] = {
     "count": {"num_format": "#,##0", "align": "center"},
     "score": {"num_format": "0.00_ ", "bold": True},  # "_ " keeps it off the next column
     "figure": {"num_format": "0.000_ "},
+    "difference": {"num_format": "+0.000_ ;-0.000_ ;0.000_ "},
     "mark": {"align": "center"},
     "part": {"num_format": "+0.00_ ;-0.00_ ;0.00_ "},
     "link": {"font_color": "#0B4F8A", "underline": 1},
