@@ -5,11 +5,11 @@ import pytest
 import pytest_socket
 from examples import COMPANIES, ISSUES, LINES, FakeEncoder, FakeReader, write_table
 from hypothesis import settings
-from matcher.embed.remembering import RememberingEncoder, RememberingReader
 
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
 from matcher.corpus import read_companies, read_issues
+from matcher.embed.remembering import RememberingEncoder, RememberingReader
 from matcher.types import Company, Encoder, Issue, Reader, Reading
 
 # A shared machine may be slow at any moment: the time of one example says nothing.

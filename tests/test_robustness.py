@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 from examples import COMPANIES, ISSUES, FakeEncoder, FakeReader, write_table
-from matcher.embed.remembering import RememberingEncoder, RememberingReader
 from test_benchmarks import script
 
 from matcher import text
 from matcher.catalog import Catalog
 from matcher.corpus import read_companies, read_issues
+from matcher.embed.remembering import RememberingEncoder, RememberingReader
 from matcher.pipeline import Matcher
 from matcher.types import Company
 

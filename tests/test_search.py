@@ -11,11 +11,11 @@ import pytest
 from examples import COMPANIES, ISSUES, LINES, FakeEncoder, FakeReader, write_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matcher.embed.remembering import RememberingEncoder
 
 from matcher import text
 from matcher.catalog import Catalog
 from matcher.corpus import read_issues
+from matcher.embed.remembering import RememberingEncoder
 from matcher.index import backend
 from matcher.index.bitmap import Bitmap
 from matcher.pipeline import Matcher
