@@ -13,7 +13,7 @@ from matcher.corpus import read_companies, read_issues
 from matcher.embed import load_encoder
 from matcher.evaluation import evaluate
 from matcher.pipeline import Matcher
-from matcher.types import Precision, Shortlist
+from matcher.types import Entry, Precision, Shortlist
 
 
 def main() -> None:
@@ -36,17 +36,21 @@ def scored(precision: Precision) -> list[Shortlist]:
 def compare(fast: list[Shortlist], exact: list[Shortlist]) -> dict[str, object]:
     """What differs between two rankings of the same pairs."""
     pairs = list(zip(fast, exact, strict=True))
-    gaps = [
-        abs(score - _scores(other)[company])
-        for one, other in pairs
-        for company, score in _scores(one).items()
-    ]
+    gaps, edges = [], []
+    for one, other in pairs:
+        scores, others = _scores(one), _scores(other)
+        for company in scores:
+            gap = abs(scores[company].score - others[company].score)
+            at_edge = _is_read(scores[company]) != _is_read(others[company])
+            (edges if at_edge else gaps).append(gap)
     qrels = data_folder() / "qrels.tsv"
     measured = [
         evaluate(run, qrels, measures=["nDCG@10"]).means["nDCG@10"] for run in (fast, exact)
     ]
     return {
-        "pairs": len(gaps),
+        "pairs": len(gaps) + len(edges),
+        "read_in_one_only": len(edges),
+        "largest_difference_of_these": round(max(edges, default=0.0), 4),
         "largest_difference": round(max(gaps), 4),
         "median_difference": round(float(np.median(gaps)), 4),
         "issues": len(pairs),
@@ -56,8 +60,12 @@ def compare(fast: list[Shortlist], exact: list[Shortlist]) -> dict[str, object]:
     }
 
 
-def _scores(shortlist: Shortlist) -> dict[str, float]:
-    return {entry.company.company_id: entry.score for entry in shortlist.entries}
+def _scores(shortlist: Shortlist) -> dict[str, Entry]:
+    return {entry.company.company_id: entry for entry in shortlist.entries}
+
+
+def _is_read(entry: Entry) -> bool:
+    return entry.parts["reader"] > 0
 
 
 def _first(shortlist: Shortlist, k: int) -> list[str]:

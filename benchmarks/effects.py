@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from matcher.embed.remembering import RememberingEncoder, RememberingReader
 
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
 from matcher.corpus import read_companies, read_issues
 from matcher.embed import load_encoder, load_reader
+from matcher.embed.remembering import RememberingEncoder, RememberingReader
 from matcher.evaluation import Estimate, evaluate
 from matcher.pipeline import Matcher
 from matcher.trec import read_qrels

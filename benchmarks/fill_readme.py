@@ -165,10 +165,17 @@ def speed_table() -> str:
 def precision_sentence() -> str:
     """What the encoder's precision does to a score."""
     found = read("bench_precision")
+    edge = (
+        f"; {found['read_in_one_only']} of {found['pairs']:,} pairs stand where the reader stops, "
+        "and are read in one only"
+        if found["read_in_one_only"]
+        else ""
+    )
     return (
-        f"A score in bf16 differs from one in f32 by up to {found['largest_difference']:.3f} "
+        f"A score in bf16 differs from one in f32 by {found['median_difference']:.3f} at the "
+        f"median and by up to {found['largest_difference']:.3f} "
         f"({found['other_order_in_top_10']} of {found['issues']} lists of ten change their order, "
-        f"{found['other_rank_1']} their first)."
+        f"{found['other_rank_1']} their first){edge}."
     )
 
 

@@ -15,7 +15,6 @@ import numpy as np
 import written
 from conditions import conditions, save
 from numpy.typing import NDArray
-from matcher.embed.remembering import RememberingEncoder
 from scipy.special import log_ndtr
 
 from matcher import background, text
@@ -23,6 +22,7 @@ from matcher.catalog import Catalog
 from matcher.codes import data_folder
 from matcher.corpus import read_companies, read_issues
 from matcher.embed import load_encoder, load_reader
+from matcher.embed.remembering import RememberingEncoder
 from matcher.evaluation import Estimate, evaluate
 from matcher.index.dense import DenseIndex
 from matcher.pipeline import Matcher
