@@ -27,6 +27,9 @@ def main() -> None:
         content = fill(content, "demo", fenced(shorten(_matcher("demo", "--out", out), out)))
         shown = _matcher("show", SHOWN_ISSUE, "--run", out)
         content = fill(content, "show", fenced(first_entry(shown)))
+        told = fenced(_matcher("evaluate", out, ROOT / "data" / "qrels.tsv"))
+    page = ROOT / "docs" / "evaluation.md"
+    page.write_text(fill(page.read_text(encoding="utf-8"), "evaluate", told), encoding="utf-8")
     content = fill(content, "eval", eval_table(read("eval_systems")))
     content = fill(content, "stages", stages_table(read("eval_stages")))
     content = fill(content, "walk", walk_sentence())

@@ -3,8 +3,12 @@
 import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from typing import TypeVar
 
 from matcher.tables import Row, Table, fold_header
+from matcher.types import Fault, Reading
+
+R = TypeVar("R")
 
 # Headers that stand for a field, the English name before them. The first that a table has is the
 # field; a later one stays an unknown column. Width, case, blanks and （必須） do not matter.
@@ -118,6 +122,24 @@ def recognise(table: Table, headers: Mapping[str, tuple[str, ...]]) -> Columns:
         if at not in taken and (name or any(row.cells[at].strip() for row in table.rows))
     ]
     return Columns(header=header, of=of, extra=_distinct(unknown))
+
+
+def account(
+    table: Table, records: tuple[R, ...], merged: int, faults: list[tuple[int, int, Fault]]
+) -> Reading[R]:
+    """What a table gave: its records, every row accounted for, its faults by row and column.
+
+    A fault comes with the row and the column that it is ordered by.
+    """
+    return Reading(
+        source=table.source,
+        sha256=table.sha256,
+        rows=len(table.rows) + table.rejected,
+        merged=merged,
+        rejected=table.rejected + len(table.rows) - merged - len(records),
+        records=records,
+        faults=tuple(fault for _, _, fault in sorted(faults, key=lambda one: one[:2])),
+    )
 
 
 def clean(text: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from matcher.columns import COMPANY_HEADERS, ISSUE_HEADERS, Columns, Line, recognise
+from matcher.columns import COMPANY_HEADERS, ISSUE_HEADERS, Columns, Line, account, recognise
 from matcher.fields import (
     Finding,
     find_blanks,
@@ -78,15 +78,7 @@ def _read(
         for finding in (*one.findings, *doubles.get(number, ())):
             at, column = columns.place(finding.field)
             faults.append((number, at, _fault(table, number, column, finding)))
-    return Reading(
-        source=table.source,
-        sha256=table.sha256,
-        rows=len(table.rows) + table.rejected,
-        merged=merged,
-        rejected=table.rejected + len(table.rows) - merged - len(records),
-        records=records,
-        faults=tuple(fault for _, _, fault in sorted(faults, key=lambda one: one[:2])),
-    )
+    return account(table, records, merged, faults)
 
 
 def _absent(table: Table, columns: Columns, id_field: str) -> list[Fault]:

@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from matcher.columns import Columns, Line, recognise
+from matcher.columns import Columns, Line, account, recognise
 from matcher.errors import MatcherError
 from matcher.fields import (
     Finding,
@@ -117,15 +117,7 @@ def read_outcomes(path: str | Path) -> Reading[Outcome]:
         for finding in (*one.findings, *notes.get(number, ())):
             at, _ = columns.place(finding.field)
             faults.append((number, at, _fault(table, columns, number, finding)))
-    return Reading(
-        source=table.source,
-        sha256=table.sha256,
-        rows=len(table.rows) + table.rejected,
-        merged=merged,
-        rejected=table.rejected + len(table.rows) - merged - len(records),
-        records=records,
-        faults=tuple(fault for _, _, fault in sorted(faults, key=lambda one: one[:2])),
-    )
+    return account(table, records, merged, faults)
 
 
 def judged(outcomes: Iterable[Outcome], shown: Sequence[Run] = ()) -> tuple[Judged, ...]:

@@ -14,7 +14,7 @@ from matcher.errors import StaleCatalog
 from matcher.types import Company, Fault
 
 # DuckDB fetches an extension over the network at first use; json is built in.
-_OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
@@ -120,7 +120,7 @@ def verify(
 
 def write_records(path: Path, companies: Sequence[Company], faults: Sequence[Fault]) -> None:
     """Records and faults as the tables `companies` and `faults` of a new DuckDB file."""
-    with duckdb.connect(str(path), config=_OFFLINE) as connection:
+    with duckdb.connect(str(path), config=OFFLINE) as connection:
         rows = [records.to_json(company) for company in companies]
         _fill(connection, path.with_name("companies.jsonl"), _COLUMNS, rows)
         rows = [asdict(fault) for fault in faults]
@@ -153,7 +153,7 @@ def _fill(
 
 def read_records(path: Path) -> tuple[tuple[Company, ...], tuple[Fault, ...]]:
     """What `write_records` wrote, in its order."""
-    with duckdb.connect(str(path), read_only=True, config=_OFFLINE) as connection:
+    with duckdb.connect(str(path), read_only=True, config=OFFLINE) as connection:
         companies = _select(connection, "companies", list(_COLUMNS))
         faults = _select(connection, "faults", list(_FAULT_COLUMNS))
     for row in companies:

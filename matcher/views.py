@@ -12,14 +12,10 @@ import duckdb
 
 from matcher.errors import MatcherError
 from matcher.run import FILES, MANIFEST, load_run
+from matcher.segments import OFFLINE
 from matcher.trec import QrelsSource, read_qrels
 from matcher.types import Qrels
 
-# DuckDB fetches an extension over the network at first use; json is built in.
-_OFFLINE: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 _LONGEST = 2**24  # bytes of a line that DuckDB reads unless told of longer ones
 
 _TEXTS = "MAP(VARCHAR, VARCHAR)"
@@ -125,7 +121,7 @@ def open_views(
         load_run(folder)
     judged = {} if qrels is None else read_qrels(qrels)
     try:
-        connection = duckdb.connect(str(database), config=_OFFLINE)
+        connection = duckdb.connect(str(database), config=OFFLINE)
     except duckdb.Error as error:
         raise _unusable(database) from error
     try:

@@ -6,9 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from matcher import job
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+PAGE = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+
+
+def _blocks(page):
+    return re.findall(r"^ *```(\w*)\n(.*?)^ *```", page, flags=re.DOTALL | re.MULTILINE)
+
+
+BLOCKS = _blocks(README)
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +37,9 @@ def test_the_first_two_commands_are_targets_of_the_makefile():
     assert all(f"\n{command.split()[1]}:" in makefile for command in commands)
 
 
-def test_every_command_in_the_readme_exists_with_its_options():
-    lines = [line.split("#")[0] for _, text in BLOCKS for line in text.splitlines()]
+@pytest.mark.parametrize("page", [README, PAGE], ids=["README", "docs/evaluation"])
+def test_every_command_in_the_documents_exists_with_its_options(page):
+    lines = [line.split("#")[0].strip() for _, text in _blocks(page) for line in text.splitlines()]
     commands = [line.split()[1:] for line in lines if line.startswith("matcher ")]
     assert len(commands) >= 7
     for name, *words in commands:
@@ -72,3 +82,25 @@ def test_the_changelog_names_the_version_of_the_package():
     assert f"## {matcher.__version__}" in changelog
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'version = "{matcher.__version__}"' in pyproject
+
+
+def test_the_python_on_evaluation_runs(monkeypatch, tmp_path, quick):
+    data = ROOT / "data"
+    job.match_tables(
+        data / "issues.csv", data / "companies.csv", tmp_path / "out", job.Options(),
+        lambda *_: lambda _: None,
+    )  # fmt: skip
+    (tmp_path / "data").symlink_to(data)
+    monkeypatch.chdir(tmp_path)
+    (example,) = (text for language, text in _blocks(PAGE) if language == "python")
+    names: dict[str, object] = {}
+    exec(example, names)
+    assert names["found"].issues == 52
+    assert "分野" in names["found"].slices
+
+
+def test_every_notebook_stands_in_the_readme():
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"(notebooks/{path.name})" in README
+    for name in re.findall(r"\((notebooks/[^)]+|docs/[^)]+)\)", README):
+        assert (ROOT / name).exists(), name

@@ -59,7 +59,7 @@ def _columns(rows: Sequence[Fields]) -> list[Column[Fields]]:
 
 
 def _column(header: str) -> Column[Fields]:
-    width, style, note = _HEADERS.get(header, (13, "figure", "この指標の値です。"))
+    width, style, note = _HEADERS.get(header, (18, "figure", "この指標の値です。"))
     return Column(
         header=header, width=width, style=style, value=lambda row: row.get(header), note=note
     )
@@ -122,13 +122,14 @@ def _issues(found: Evaluation, titles: Titles) -> Iterator[Fields]:
 
 def _groups(found: Evaluation) -> Iterator[Fields]:
     for row in found.slice_rows():
+        is_few = isinstance(row["issues"], int) and row["issues"] < measured.FEWEST
         yield {
             "区分": row["slice"],
             "内容": row["label"],
             "指標": row["measure"],
             "平均": row["mean"],
-            "下限": row["low"],
-            "上限": row["high"],
+            "下限": None if is_few else row["low"],
+            "上限": None if is_few else row["high"],
             "課題数": row["issues"],
         }
 
@@ -207,7 +208,12 @@ _HEADERS: Mapping[str, tuple[int, Style, str]] = {
     "分": (7, "count", ""),
     "敗": (7, "count", "こちらの値が低い課題の数です。"),
     "備考": (14, "text", ""),
-    "区分": (18, "text", "課題の分け方です。一つの課題が複数の内容に入ることがあります。"),
+    "区分": (
+        18,
+        "text",
+        "課題の分け方です。一つの課題が複数の内容に入ることがあります。"
+        f"課題が{measured.FEWEST}件に満たない内容には区間を出していません。",
+    ),
     "内容": (26, "text", ""),
     "変えたもの": (34, "text", "これ一つだけを変えて、すべての課題を並べ直しました。"),
     "1位が替わる課題": (11, "count", "1位の企業が替わった課題の数です。"),

@@ -26,7 +26,15 @@ from matcher.judgements import (
 from matcher.report.cells import cell_text
 from matcher.report.columns import Cell, Column, Style
 from matcher.report.guide import write_guide
-from matcher.report.sheets import Looks, check_size, height, new_book, set_page, set_table
+from matcher.report.sheets import (
+    Looks,
+    check_size,
+    height,
+    new_book,
+    set_page,
+    set_table,
+    write_cell,
+)
 
 GUIDE, SHEET, DISAGREEMENTS, KEY = "手引き", "判定", "不一致", "鍵"
 ID, GRADE, REASON, MEMO, DECISION = "判定ID", "評点", "理由", "メモ", "決定"
@@ -169,7 +177,7 @@ def _write_lines(
         for x, column in enumerate(columns):
             is_faint = not line.is_first and column.header in (PLACE, ISSUE)
             look = _look(book, formats, column.style, line, is_faint=is_faint)
-            _write(sheet, y, x, column.value(line), look)
+            write_cell(sheet, y, x, column.value(line), look)
         sheet.set_row(y, _height(line, columns))
     _ask(book, sheet, columns, len(lines))
 
@@ -190,15 +198,6 @@ def _look(
         look |= {"bg_color": _BANDS[line.block % 2], **_LOOK[style]}
         formats[kind] = book.add_format(look | ({"font_color": _REPEATED} if is_faint else {}))
     return formats[kind]
-
-
-def _write(sheet: Worksheet, y: int, x: int, value: Cell, look: Format) -> None:
-    if isinstance(value, str) and value:
-        sheet.write_string(y, x, cell_text(value), look)
-    elif value is None or isinstance(value, str):
-        sheet.write_blank(y, x, None, look)
-    else:
-        sheet.write_number(y, x, value, look)
 
 
 def _height(line: Line, columns: Sequence[Column[Line]]) -> float:

@@ -13,7 +13,8 @@ from matcher.report.wording import PARTS, one_line
 
 _WIDEST = 80
 _TO_READ = 5  # issues named at each end of a comparison
-_FEW, _FEWEST = 20, 5  # issues under which an interval covers less than it says, or nothing
+_FEW = 20  # issues under which an interval covers less than it says
+FEWEST = 5  # and under which it says nothing, and is not shown
 _LONG = 20  # labels of a slice that a terminal shows
 STAGES: Mapping[str, str] = {
     "region rule": "地域の条件",
@@ -163,11 +164,11 @@ def _print_slices(console: Console, found: Evaluation) -> None:
         table = _table(name, "課題", measure, "95%区間")
         for told, group in groups.items():
             mean = group.means[measure]
-            sure = interval(mean) if len(group.issues) >= _FEWEST else "－"
+            sure = interval(mean) if len(group.issues) >= FEWEST else "－"
             table.add_row(told, f"{len(group.issues)}", f"{mean.mean:.3f}", sure)
         console.print(table)
     if found.slices:
-        _say(console, f"課題が{_FEWEST}件に満たない区分には区間を出していません。")
+        _say(console, f"課題が{FEWEST}件に満たない区分には区間を出していません。")
 
 
 def _effect(effect: Effect, measure: str) -> Iterable[str]:
