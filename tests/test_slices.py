@@ -241,7 +241,7 @@ def test_order_of_the_issues_changes_no_label(shipped_issues, shipped_companies)
     options = {"companies": shipped_companies, "qrels": data_folder() / "qrels.tsv"}
     found = slices(shipped_issues, **options)
     assert found == slices(list(shipped_issues)[::-1], **options)
-    assert list(found) == ["年度", *ALWAYS[:-1], "言葉の重なり", "SDGs"]
+    assert list(found) == ["分野", "年度", *ALWAYS[:-1], "言葉の重なり", "SDGs"]
     assert all(set(labels) == {one.issue_id for one in shipped_issues} for labels in found.values())
     counts = [list(found["言葉の重なり"].values()).count((name,)) for name in OVERLAPS]
     assert max(counts) - min(counts) <= 4

@@ -90,6 +90,7 @@ def _compile(
 
 def encoder_graph(weights: Weights) -> "openvino.Model":
     """Word and position vectors `(n, tokens, 384)` → mean of the last layer `(n, 384)`."""
+    _import_openvino()  # before any other import of it
     from openvino import Model
     from openvino import opset13 as ops
 
@@ -102,6 +103,7 @@ def encoder_graph(weights: Weights) -> "openvino.Model":
 
 def separate_graph(weights: Weights, join: int) -> "openvino.Model":
     """Word and position vectors `(n, tokens, 384)` → their states after `join` layers."""
+    _import_openvino()  # before any other import of it
     from openvino import Model
     from openvino import opset13 as ops
 
@@ -115,6 +117,7 @@ def joint_graph(weights: Weights, join: int) -> "openvino.Model":
 
     An output row is the mean of the last layer under one row of shares, which sum to one.
     """
+    _import_openvino()  # before any other import of it
     from openvino import Model
     from openvino import opset13 as ops
 
