@@ -5,6 +5,7 @@ import pytest
 import pytest_socket
 from examples import COMPANIES, ISSUES, LINES, FakeEncoder, FakeReader, write_table
 from hypothesis import settings
+from remembered import Store, StoredEncoder, StoredReader
 
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
@@ -24,19 +25,33 @@ def _no_network() -> None:
 
 
 @pytest.fixture(scope="session")
-def bundled() -> Encoder:
-    """The bundled encoder, which reads no text twice."""
-    from matcher.embed import load_encoder
-
-    return RememberingEncoder(load_encoder())
+def remembered_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of what was encoded and read in this run, one for all its processes."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if own.name.startswith("popen-") else own) / "remembered.sqlite"
 
 
 @pytest.fixture(scope="session")
-def bundled_reader() -> Reader:
+def bundled(remembered_path: Path) -> Encoder:
+    """The bundled encoder, which reads no text twice."""
+    from matcher.embed import load_encoder
+
+    return RememberingEncoder(StoredEncoder(load_encoder(), Store(remembered_path)))
+
+
+@pytest.fixture(scope="session")
+def bundled_reader(remembered_path: Path) -> Reader:
     """The bundled reader, which reads no pair twice."""
     from matcher.embed import load_reader
 
-    return RememberingReader(load_reader())
+    return RememberingReader(StoredReader(load_reader(), Store(remembered_path)))
+
+
+@pytest.fixture
+def usual(monkeypatch: pytest.MonkeyPatch, bundled: Encoder, bundled_reader: Reader) -> None:
+    """`matcher.load_encoder` and the reader that is loaded by itself remember."""
+    monkeypatch.setattr("matcher.load_encoder", lambda: bundled, raising=False)
+    monkeypatch.setattr("matcher.pipeline.load_reader", lambda *_: bundled_reader)
 
 
 @pytest.fixture(scope="session")

@@ -26,9 +26,12 @@ def systems() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def results(systems: ModuleType):
-    cases = systems.load_cases()
-    return {rules: systems.compare(cases, *rules) for rules in systems.RULES}
+def results(systems: ModuleType, bundled, bundled_reader):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(systems, "load_encoder", lambda: bundled)
+        patch.setattr("matcher.pipeline.load_reader", lambda _: bundled_reader)
+        cases = systems.load_cases()
+        return {rules: systems.compare(cases, *rules) for rules in systems.RULES}
 
 
 @pytest.mark.parametrize("write", ["write_companies", "write_issues"])

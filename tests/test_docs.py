@@ -50,7 +50,7 @@ def test_every_command_in_the_documents_exists_with_its_options(page):
         assert all(word in told.stdout for word in words if word.startswith("--"))
 
 
-def test_the_python_in_the_readme_runs(monkeypatch):
+def test_the_python_in_the_readme_runs(monkeypatch, usual):
     monkeypatch.chdir(ROOT)
     (example,) = (text for language, text in BLOCKS if language == "python")
     names: dict[str, object] = {}

@@ -59,10 +59,15 @@ def files():
 # Third-party parts of the notebook client warn of their own futures.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_a_notebook_runs_to_its_end_without_a_complaint_and_leaves_the_checkout_as_it_was(
-    path, fonts
+    path, fonts, remembered_path
 ):
     before = files()
     notebook = nbformat.read(path, as_version=4)
+    remember = (
+        f"import sys\nsys.path.append({str(ROOT / 'tests')!r})\n"
+        f"import remembered\nremembered.install({str(remembered_path)!r})"
+    )
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(remember))
     resources = {"metadata": {"path": str(path.parent)}}
     NotebookClient(notebook, timeout=180, resources=resources).execute()
     assert any(cell.get("outputs") for cell in notebook.cells)
