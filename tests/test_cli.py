@@ -14,6 +14,8 @@ from examples import COMPANIES, ISSUES, changed, crash_at, write_table
 from matcher import cli
 from matcher.cli import main
 from matcher.codes import data_folder
+from matcher.judgements import Judgement
+from matcher.report import labels
 from matcher.run import FILES, MANIFEST
 
 NAMES = sorted((*FILES, MANIFEST))
@@ -702,7 +704,11 @@ for arguments in (
     ["build", "some.csv", "--catalog", "catalog"],
     few,
     ["show", "iss-002", "--run", "run"],
-    ["evaluate", "run", data + "/qrels.tsv", "--against", "run/run.trec"],
+    ["evaluate", "run", data + "/qrels.tsv", "--against", "run/run.trec", "--slices",
+     "--out", "evaluation.xlsx"],
+    ["label", "run", "--out", "labels", "--judges", "1"],
+    ["settle", "judgements.csv", "--out", "settled"],
+    ["outcomes", "happened.csv", "--run", "run", "--out", "happened"],
     ["demo"],
     ["--help"],
 ):
@@ -722,6 +728,12 @@ def test_every_command_without_a_network_writes_nothing_but_its_outputs(tmp_path
         lines = (data_folder() / name).read_text(encoding="utf-8").splitlines()[: size + 1]
         target = "few.csv" if name == "issues.csv" else "some.csv"
         (work / target).write_text("\n".join(lines), encoding="utf-8")
+    (work / "happened.csv").write_text(
+        "課題ID,企業ID,結果,日付\niss-002,co-x,成立,2026-04-01\n", encoding="utf-8"
+    )
+    pair = {"issue_id": "iss-002", "company_id": "co-x", "grade": 3}
+    judged = [Judgement(**pair, judge=name) for name in ("甲", "乙")]
+    (work / "judgements.csv").write_bytes(labels.judgements_csv(judged))
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_NETWORK, str(data_folder())],
         cwd=work, capture_output=True, text=True, encoding="utf-8", timeout=900,
@@ -734,7 +746,8 @@ def test_every_command_without_a_network_writes_nothing_but_its_outputs(tmp_path
     assert list(home.rglob("*")) == []
     assert list(scratch.rglob("*")) == []
     assert sorted(path.name for path in work.iterdir()) == [
-        "catalog", "few.csv", "out", "run", "some.csv"
+        "catalog", "evaluation.xlsx", "few.csv", "happened", "happened.csv", "judgements.csv",
+        "labels", "out", "run", "settled", "some.csv",
     ]  # fmt: skip
     assert sorted(path.name for path in (work / "out").iterdir()) == NAMES
     assert sorted(path.name for path in (work / "run").iterdir()) == NAMES
