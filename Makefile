@@ -29,6 +29,7 @@ bench: $(READY)  ## speed, the short versions
 	$(BIN)/python benchmarks/bench_build.py
 	$(BIN)/python benchmarks/bench_scaling.py
 	$(BIN)/python benchmarks/bench_lexical.py
+	$(BIN)/python benchmarks/bench_evaluate.py
 
 bench-full: $(READY)  ## speed and precision, as quoted in the README; peers come with .[bench]
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

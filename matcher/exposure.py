@@ -45,7 +45,11 @@ class Ties:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """One group of companies, and its part of what was shown. Shares are of all companies'."""
+    """One group of companies, and its part of what was shown. Shares are of all companies'.
+
+    The interval counts which issues came; which companies happen to be in a group it does not, so
+    that of many groups made at random some lie off 1.
+    """
 
     name: str
     companies: int
