@@ -28,6 +28,8 @@ from matcher.types import (
 Position = Literal[
     "listed", "below", "no list", "excluded by region", "excluded by sdgs", "unknown company"
 ]
+Cause = Literal["excluded", "unread", "far", "reader"]
+_NEARNESS = ("dense", "words", "bigrams", "bridge")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,20 @@ class Standing:
     was_read: bool = False  # by the reader, beside the issue
     region_reason: str = ""  # in Japanese
     evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def cause(self) -> Cause:
+        """What kept it from the list: the rules, nobody reading it, distance, or the reader.
+
+        "far" where meaning and words lack more than the reader's word does. Of a listed company it
+        says by what it lags the last place.
+        """
+        if self.rank is None:
+            return "excluded"
+        if not self.was_read:
+            return "unread"
+        near = sum(gap for part, gap in self.shortfall.items() if part in _NEARNESS)
+        return "far" if near > self.shortfall.get("reader", 0.0) else "reader"
 
     @property
     def shortfall(self) -> Mapping[str, float]:

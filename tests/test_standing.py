@@ -104,6 +104,24 @@ def test_shortfall_is_what_the_score_lacks_part_by_part(matcher, issues):
             assert set(one.shortfall.values()) == {0}
 
 
+def test_cause_is_the_rules_or_what_most_of_the_shortfall_comes_from(issues):
+    far = {"dense": 0.5, "words": 0.1, "bigrams": 0.0, "bridge": 0.0, "reader": 2.0}
+    poor = far | {"dense": 2.0, "reader": 1.0}
+    last = far | {"dense": 2.1, "reader": 2.1}
+
+    def cause(parts, **standing):
+        one = Standing(
+            issue=issues[0], company_id="c", company=None, status="below", parts=parts,
+            last_parts=last, **standing,
+        )  # fmt: skip
+        return one.cause
+
+    assert cause(far, rank=12, was_read=True) == "far"
+    assert cause(poor, rank=12, was_read=True) == "reader"
+    assert cause(far, rank=12) == "unread"
+    assert cause({}, free_rank=3) == "excluded"
+
+
 def test_last_listed_place_is_the_last_there_is_where_few_pass(matcher, issues):
     rules = {"region_rule": "prefecture"}
     (shortlist,) = matcher.match(issues[:1], **rules)
