@@ -43,14 +43,32 @@ def test_a_wheel_carries_what_the_program_reads_at_run_time(installed):
     assert (installed / "matcher" / "report" / "page.html").is_file()
 
 
-def test_the_demo_runs_from_a_wheel_in_an_empty_folder(installed, tmp_path):
-    environment = os.environ | {"PYTHONPATH": str(installed)}
-    command = [sys.executable, "-m", "matcher", "demo", "--out", "out", "--quiet"]
+# As `matcher demo --quiet` in a process that may open no socket.
+DEMO = """
+import socket
+
+def closed(*_, **__):
+    raise AssertionError("a socket was opened")
+
+socket.socket.__init__ = socket.socket.connect = closed
+socket.getaddrinfo = socket.create_connection = closed
+from matcher.cli import main
+
+main(["demo", "--out", "out", "--quiet"])
+"""
+
+
+def test_the_demo_runs_from_a_wheel_in_an_empty_folder_without_a_network(installed, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(installed), "HOME": str(home)}
+    command = [sys.executable, "-c", DEMO]
     where = "import matcher; print(matcher.__file__)"
     told = subprocess.run(
         [sys.executable, "-c", where], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert told.stdout.startswith(str(installed))  # the wheel, not the checkout
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "out"}
+    assert list(home.rglob("*")) == []
     assert len(list((tmp_path / "out").iterdir())) == 6
