@@ -138,6 +138,7 @@ def evaluate(
     from matcher.study import study
 
     options.new_file(out, overwrite=overwrite)
+    options.guard(guard, against)
     measures = measure or MEASURES
     found = study(
         run,
@@ -157,110 +158,6 @@ def evaluate(
     console.print_study(found, effects, out, as_json=as_json, quiet=quiet)
     worse = guard is not None and found.is_worse(guard)
     return _PROBLEM if worse else _DONE
-
-
-@app.command("demo")
-def demo(
-    out: options.Out = Path("out"),
-    quiet: options.Quiet = False,
-    overwrite: options.Overwrite = False,
-) -> int:
-    """同梱の実例（52の課題と110の企業）で match を動かします。"""
-    from matcher.codes import data_folder
-    from matcher.job import Options, match_tables
-
-    data, chosen = data_folder(), Options(overwrite=overwrite)
-    with console.progress(quiet=quiet) as stage:
-        outcome = match_tables(data / "issues.csv", data / "companies.csv", out, chosen, stage)
-    console.print_outcome(outcome, out, quiet=quiet)
-    return _DONE
-
-
-@app.command("train-encoder")
-def train(
-    issues: options.Issues,
-    companies: options.CompanyTable,
-    qrels: Annotated[Path, typer.Argument(metavar="QRELS", help="確認された組（TRECのqrels）")],
-    out: Annotated[Path, typer.Option(help="新しいファイル（.safetensors）")],
-    epochs: Annotated[float | None, typer.Option(help="学習を繰り返す回数（既定: 3）")] = None,
-    quiet: options.Quiet = False,
-) -> int:
-    """確認された組（評価2と3）から、同梱のエンコーダーを自分の地域の言葉に合わせます。"""
-    from matcher.learn import train_encoder
-
-    tell = (lambda _: None) if quiet else console.complain
-    told = train_encoder(issues, companies, qrels, out, epochs=epochs, tell=tell)
-    if not quiet:
-        console.print_training(told, out)
-    return _DONE
-
-
-@app.command("export-encoder")
-def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="新しいフォルダー")],
-    encoder: Annotated[
-        str, typer.Option(help="bundled、bundled-plain、train-encoder の .safetensors")
-    ] = "bundled",
-) -> int:
-    """同梱のエンコーダーを sentence-transformers のモデルとして書き出します（約470MB）。"""
-    from matcher.embed import bundled_deltas
-    from matcher.embed.export import export_encoder
-
-    export_encoder(folder, bundled_deltas(encoder))
-    print(f"{folder} に書き出しました。--encoder {folder} で使えます。")
-    return _DONE
-
-
-@app.command("doctor")
-def doctor(catalog: options.StoredCatalog = None, as_json: options.AsJson = False) -> int:
-    """この計算機で matcher が十分な速さで動くかを調べ、直し方を示します。通信はしません。"""
-    from matcher.doctor import examine
-
-    found = examine(catalog)
-    if as_json:
-        console.print_json(asdict(found))
-    else:
-        console.print_diagnosis(found)
-    return _PROBLEM if found.has_problem else _DONE
-
-
-@app.command("outcomes")
-def outcomes(
-    table: Annotated[
-        Path, typer.Argument(metavar="OUTCOMES", help="結果の記録（課題ID・企業ID・結果の列）")
-    ],
-    out: options.Out,
-    run: Annotated[
-        list[Path] | None, typer.Option(help="担当者に示した実行結果（何度でも書けます）")
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="この日（年度なら4月1日）の前と後に課題を分ける")
-    ] = None,
-    top: Annotated[int, typer.Option(help="何位までの反応を数えるか")] = 10,
-    quiet: options.Quiet = False,
-    strict: options.Strict = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="同じ名前のファイルを上書きする")
-    ] = False,
-) -> int:
-    """連携の結果の記録を、出所を分けた判定（qrels）にし、順位ごとの反応を表示します。"""
-    from rich.console import Console
-
-    from matcher.feedback import split_day, write_feedback
-    from matcher.report import happened
-
-    day = split_day(split)
-    found = write_feedback(table, run or (), out, day=day, k=top, overwrite=overwrite)
-    if not quiet:
-        shown = Console(highlight=False)
-        happened.print_feedback(
-            shown, found.reading, found.judgements, found.positions, found.examinations
-        )
-        if day:
-            sides = len(found.before), len(found.after)
-            happened.print_split(shown, f"{day}", len(found.reading), *sides)
-        print(f"{len(found.files)}つのファイルを {out} に書きました。")
-    return _status(found.reading.faults, strict=strict)
 
 
 @app.command("label")
@@ -338,6 +235,110 @@ def settle(
         raise MatcherError(message)
     judging.print_faults(Console(highlight=False, stderr=True), returned)
     return _DONE
+
+
+@app.command("outcomes")
+def outcomes(
+    table: Annotated[
+        Path, typer.Argument(metavar="OUTCOMES", help="結果の記録（課題ID・企業ID・結果の列）")
+    ],
+    out: options.Out,
+    run: Annotated[
+        list[Path] | None, typer.Option(help="担当者に示した実行結果（何度でも書けます）")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="この日（年度なら4月1日）の前と後に課題を分ける")
+    ] = None,
+    top: Annotated[int, typer.Option(help="何位までの反応を数えるか")] = 10,
+    quiet: options.Quiet = False,
+    strict: options.Strict = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="同じ名前のファイルを上書きする")
+    ] = False,
+) -> int:
+    """連携の結果の記録を、出所を分けた判定（qrels）にし、順位ごとの反応を表示します。"""
+    from rich.console import Console
+
+    from matcher.feedback import split_day, write_feedback
+    from matcher.report import happened
+
+    day = split_day(split)
+    found = write_feedback(table, run or (), out, day=day, k=top, overwrite=overwrite)
+    if not quiet:
+        shown = Console(highlight=False)
+        happened.print_feedback(
+            shown, found.reading, found.judgements, found.positions, found.examinations
+        )
+        if day:
+            sides = len(found.before), len(found.after)
+            happened.print_split(shown, f"{day}", len(found.reading), *sides)
+        print(f"{len(found.files)}つのファイルを {out} に書きました。")
+    return _status(found.reading.faults, strict=strict)
+
+
+@app.command("demo")
+def demo(
+    out: options.Out = Path("out"),
+    quiet: options.Quiet = False,
+    overwrite: options.Overwrite = False,
+) -> int:
+    """同梱の実例（52の課題と110の企業）で match を動かします。"""
+    from matcher.codes import data_folder
+    from matcher.job import Options, match_tables
+
+    data, chosen = data_folder(), Options(overwrite=overwrite)
+    with console.progress(quiet=quiet) as stage:
+        outcome = match_tables(data / "issues.csv", data / "companies.csv", out, chosen, stage)
+    console.print_outcome(outcome, out, quiet=quiet)
+    return _DONE
+
+
+@app.command("train-encoder")
+def train(
+    issues: options.Issues,
+    companies: options.CompanyTable,
+    qrels: Annotated[Path, typer.Argument(metavar="QRELS", help="確認された組（TRECのqrels）")],
+    out: Annotated[Path, typer.Option(help="新しいファイル（.safetensors）")],
+    epochs: Annotated[float | None, typer.Option(help="学習を繰り返す回数（既定: 3）")] = None,
+    quiet: options.Quiet = False,
+) -> int:
+    """確認された組（評価2と3）から、同梱のエンコーダーを自分の地域の言葉に合わせます。"""
+    from matcher.learn import train_encoder
+
+    tell = (lambda _: None) if quiet else console.complain
+    told = train_encoder(issues, companies, qrels, out, epochs=epochs, tell=tell)
+    if not quiet:
+        console.print_training(told, out)
+    return _DONE
+
+
+@app.command("export-encoder")
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="新しいフォルダー")],
+    encoder: Annotated[
+        str, typer.Option(help="bundled、bundled-plain、train-encoder の .safetensors")
+    ] = "bundled",
+) -> int:
+    """同梱のエンコーダーを sentence-transformers のモデルとして書き出します（約470MB）。"""
+    from matcher.embed import bundled_deltas
+    from matcher.embed.export import export_encoder
+
+    export_encoder(folder, bundled_deltas(encoder))
+    print(f"{folder} に書き出しました。--encoder {folder} で使えます。")
+    return _DONE
+
+
+@app.command("doctor")
+def doctor(catalog: options.StoredCatalog = None, as_json: options.AsJson = False) -> int:
+    """この計算機で matcher が十分な速さで動くかを調べ、直し方を示します。通信はしません。"""
+    from matcher.doctor import examine
+
+    found = examine(catalog)
+    if as_json:
+        console.print_json(asdict(found))
+    else:
+        console.print_diagnosis(found)
+    return _PROBLEM if found.has_problem else _DONE
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

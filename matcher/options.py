@@ -102,6 +102,13 @@ def new_file(path: Path | None, *, overwrite: bool) -> None:
         raise MatcherError(message)
 
 
+def guard(least: float | None, against: list[Path] | None) -> None:
+    """Nothing, where there is something to guard. Raises MatcherError otherwise."""
+    if least is not None and (not against or not least >= 0):
+        message = "--guard は0以上の数にし、--against と一緒に指定してください。"
+        raise MatcherError(message)
+
+
 def tables(issues: Path | None, companies: Path | None) -> tuple[Path, Path]:
     """Both tables. Raises MatcherError where one is missing."""
     if issues is None or companies is None:

@@ -158,6 +158,8 @@ def test_guard_ends_with_one_where_quality_fell_beyond_chance(call, tmp_path):
     assert call(*against, "--guard", "0.01")[0] == 1
     assert call(*against)[0] == 0
     assert call(*against, "--guard", "1.1")[0] == 0
+    assert call("evaluate", poor, tmp_path / "qrels", "--guard", "0.01")[0] == 2
+    assert call(*against, "--guard", "-1")[0] == call(*against, "--guard", "nan")[0] == 2
     turned = ("evaluate", good, tmp_path / "qrels", "--against", poor, "--guard", "0")
     assert call(*turned)[0] == 0
 
