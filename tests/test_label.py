@@ -165,6 +165,7 @@ def check_return(found, told, judge):
     assert set(found.cards) == set(POOL.cards)
 
 
+# No package index has LibreOffice; without it openpyxl's walk above stands for what a person does.
 @pytest.mark.skipif(office.SOFFICE is None, reason="soffice (LibreOffice) is not installed")
 @pytest.mark.parametrize("suffix", ["xlsx", "ods"])
 def test_what_libreoffice_stores_is_read_back(suffix, tmp_path):
@@ -176,6 +177,8 @@ def test_what_libreoffice_stores_is_read_back(suffix, tmp_path):
 
 
 def test_rows_sorted_and_filtered_in_libreoffice_keep_every_id_and_grade(tmp_path):
+    # LibreOffice sorts and filters only through uno, which comes with it or as python3-uno, and
+    # from no package index; the same with openpyxl runs everywhere.
     if office.SOFFICE is None:
         pytest.skip("soffice (LibreOffice) is not installed")
     python = office.uno_python()
