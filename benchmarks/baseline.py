@@ -7,12 +7,13 @@ and fails where nDCG@10 or recall fell by 0.01 or more and by more than chance.
 Where a change of quality is meant, run it and commit the files: `python benchmarks/baseline.py`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import written
+from eval_stages import Collection
 
+from matcher import bridge
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
 from matcher.corpus import read_companies, read_issues
@@ -22,34 +23,18 @@ from matcher.evaluation import Comparison, evaluate
 from matcher.pipeline import Matcher
 from matcher.settings import Settings
 from matcher.trec import read_qrels, read_run, run_lines
-from matcher.types import Company, Encoder, Issue, Qrels, Reader, RegionRule, Run, SdgRule
+from matcher.types import Encoder, Reader, Run
 
 FOLDER = Path(__file__).parent.parent / "tests" / "data"
 MEASURES = ("nDCG@10", "R(rel=3)@10")
+READ = ("cases",)  # sets whose lists the reader had a word in
 LEAST = 0.01  # a fall by less is of no consequence
 _DESK_FROM = 1601  # the first triple in the manner of a desk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collection:
-    """Issues, companies, judgements and the rules of one set."""
-
-    name: str
-    issues: Sequence[Issue]
-    companies: Sequence[Company]
-    qrels: Qrels
-    region_rule: RegionRule
-    sdg_rule: SdgRule
-    is_read: bool
-
-    @property
-    def path(self) -> Path:
-        """Where its lists stand."""
-        return FOLDER / f"baseline-{self.name}.trec"
-
-
 def collections() -> tuple[Collection, ...]:
     """Both sets."""
+    every = bridge.shipped()
     data, asked = data_folder(), [one for one in written.triples("dev") if _is_desk(one.id)]
     judged = written.qrels("dev")
     return (
@@ -60,7 +45,7 @@ def collections() -> tuple[Collection, ...]:
             qrels=read_qrels(data / "qrels.tsv"),
             region_rule="serves",
             sdg_rule="prefer",
-            is_read=True,
+            lines=every,
         ),
         Collection(
             name="desk",
@@ -69,9 +54,14 @@ def collections() -> tuple[Collection, ...]:
             qrels={one.id: judged[one.id] for one in asked},
             region_rule="any",
             sdg_rule="ignore",
-            is_read=False,
+            lines=every,
         ),
     )
+
+
+def kept(collection: Collection) -> Path:
+    """Where the lists of a set stand."""
+    return FOLDER / f"baseline-{collection.name}.trec"
 
 
 def _is_desk(triple_id: str) -> bool:
@@ -79,12 +69,17 @@ def _is_desk(triple_id: str) -> bool:
 
 
 def rank(
-    collection: Collection, encoder: Encoder, reader: Reader, settings: Settings | None = None
+    collection: Collection,
+    encoder: Encoder,
+    reader: Reader | None,
+    settings: Settings | None = None,
 ) -> Run:
     """The first ten companies of every issue as the product ranks them now."""
     settings = settings or Settings()
-    catalog = Catalog.build(collection.companies, encoder, settings=settings)
-    matcher = Matcher(catalog, encoder, settings, reader if collection.is_read else None)
+    catalog = Catalog.build(
+        collection.companies, encoder, settings=settings, lines=collection.lines
+    )
+    matcher = Matcher(catalog, encoder, settings, reader if collection.name in READ else None)
     return read_run(
         matcher.match(
             collection.issues,
@@ -97,8 +92,8 @@ def rank(
 
 def compared(collection: Collection, run: Run) -> Mapping[str, Comparison]:
     """The run against the lists that were kept; an issue without a list stands in both."""
-    kept = {issue: {} for issue in collection.qrels} | read_run(collection.path)
-    return evaluate(run, collection.qrels, measures=MEASURES, against=kept).against
+    former = {issue: {} for issue in collection.qrels} | read_run(kept(collection))
+    return evaluate(run, collection.qrels, measures=MEASURES, against=former).against
 
 
 def complaint(collection: Collection, run: Run) -> str:
@@ -126,10 +121,10 @@ def main() -> None:
     encoder, reader = RememberingEncoder(load_encoder()), RememberingReader(load_reader())
     for collection in collections():
         run = rank(collection, encoder, reader)
-        if collection.path.exists():
+        if kept(collection).exists():
             for measure, one in compared(collection, run).items():
                 print(f"{collection.name:<8}{measure:<14}{one.theirs:.4f} → {one.ours:.4f}")
-        collection.path.write_text(run_lines(run), encoding="utf-8")
+        kept(collection).write_text(run_lines(run), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Which column of a table is which field: the headers that stand for it, English or Japanese."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
+from matcher.fields import Finding
 from matcher.tables import Row, Table, fold_header
 from matcher.types import Fault, Reading
 
@@ -125,12 +126,23 @@ def recognise(table: Table, headers: Mapping[str, tuple[str, ...]]) -> Columns:
 
 
 def account(
-    table: Table, records: tuple[R, ...], merged: int, faults: list[tuple[int, int, Fault]]
+    table: Table,
+    columns: Columns,
+    records: tuple[R, ...],
+    merged: int,
+    findings: Mapping[int, Iterable[Finding]],
+    absent: Iterable[Finding] = (),
 ) -> Reading[R]:
     """What a table gave: its records, every row accounted for, its faults by row and column.
 
-    A fault comes with the row and the column that it is ordered by.
+    `findings` are those of each row by its number, `absent` those of the table as a whole.
     """
+    faults = [(fault.row or 0, -1, fault) for fault in table.faults]
+    faults += [(0, -1, _fault(table, None, "", finding)) for finding in absent]
+    for number, found in findings.items():
+        for finding in found:
+            at, column = columns.place(finding.field)
+            faults.append((number, at, _fault(table, number, column, finding)))
     return Reading(
         source=table.source,
         sha256=table.sha256,
@@ -139,6 +151,25 @@ def account(
         rejected=table.rejected + len(table.rows) - merged - len(records),
         records=records,
         faults=tuple(fault for _, _, fault in sorted(faults, key=lambda one: one[:2])),
+    )
+
+
+def extra_cell(extra: Mapping[str, str], name: str) -> str | None:
+    """What stands under an unknown column, however its header is written; None without it."""
+    wanted = fold_header(name)
+    return next((cell for header, cell in extra.items() if fold_header(header) == wanted), None)
+
+
+def _fault(table: Table, row: int | None, column: str, finding: Finding) -> Fault:
+    return Fault(
+        file=table.source,
+        sheet=table.sheet,
+        row=row,
+        column=column,
+        value=finding.value,
+        severity=finding.severity,
+        problem=finding.problem,
+        remedy=finding.remedy,
     )
 
 

@@ -24,9 +24,9 @@ from matcher.fields import (
     shown,
 )
 from matcher.places import read_area, read_headquarters, resolve_place
-from matcher.tables import Table, read_table
+from matcher.tables import read_table
 from matcher.text import normalise
-from matcher.types import Company, Fault, Issue, Reading, Severity
+from matcher.types import Company, Issue, Reading, Severity
 
 _REQUIRED = {
     "title": "課題名",
@@ -72,16 +72,12 @@ def _read(
     columns = recognise(table, headers)
     parsed = {row.number: parse(columns.line(row)) for row in table.rows}
     records, merged, doubles = _merge(parsed, id_field)
-    faults = [(fault.row or 0, -1, fault) for fault in table.faults]
-    faults += [(0, -1, fault) for fault in _absent(table, columns, id_field)]
-    for number, one in parsed.items():
-        for finding in (*one.findings, *doubles.get(number, ())):
-            at, column = columns.place(finding.field)
-            faults.append((number, at, _fault(table, number, column, finding)))
-    return account(table, records, merged, faults)
+    findings = {number: (*one.findings, *doubles.get(number, ())) for number, one in parsed.items()}
+    absent = _absent(columns, id_field)
+    return account(table, columns, records, merged, findings, absent)
 
 
-def _absent(table: Table, columns: Columns, id_field: str) -> list[Fault]:
+def _absent(columns: Columns, id_field: str) -> list[Finding]:
     """What the table as a whole lacks, said once and not in every row."""
     findings: list[Finding] = []
     if id_field not in columns.of:
@@ -98,20 +94,7 @@ def _absent(table: Table, columns: Columns, id_field: str) -> list[Fault]:
         problem = "本社の列がなく、本社の都道府県が分かりません。"
         remedy = "「本社所在地」の列を加えてください。"
         findings.append(Finding(field="", value="", problem=problem, remedy=remedy))
-    return [_fault(table, None, "", finding) for finding in findings]
-
-
-def _fault(table: Table, row: int | None, column: str, finding: Finding) -> Fault:
-    return Fault(
-        file=table.source,
-        sheet=table.sheet,
-        row=row,
-        column=column,
-        value=finding.value,
-        severity=finding.severity,
-        problem=finding.problem,
-        remedy=finding.remedy,
-    )
+    return findings
 
 
 def _merge(

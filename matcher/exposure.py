@@ -5,7 +5,7 @@ it fits less. `admitted_share` beside `places_share` tells the first from the re
 """
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,10 +13,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.codes import ALL_PREFECTURES, block_of
 from matcher.errors import MatcherError
 from matcher.groups import label
-from matcher.types import Company, Constraint, Entry, Shortlist
+from matcher.index.facets import Facets
+from matcher.rank.ranker import lot
+from matcher.types import Company, Entry, Shortlist
 
 _HUB = 100  # the top one company in so many
 _RESAMPLES = 2_000
@@ -254,48 +255,17 @@ def ties(shortlists: Iterable[Shortlist], k: int | None = None) -> Ties:
         level = [(upper, lower) for upper, lower in pairs if upper.score == lower.score]
         neighbours += len(pairs)
         equal += len(level)
-        neutral += sum(_tie_key(shortlist, a) < _tie_key(shortlist, b) for a, b in level)
+        neutral += sum(_lot(shortlist, a) < _lot(shortlist, b) for a, b in level)
         issues += bool(level)
     return Ties(neighbours=neighbours, equal=equal, neutral=neutral, issues=issues)
 
 
-def admits(constraint: Constraint, company: Company) -> bool:
-    """Whether the rules on region and SDGs let a company through; the same as the search's own."""
-    return _admits_region(constraint, company) and _admits_goals(constraint, company)
-
-
-def _admits_region(constraint: Constraint, company: Company) -> bool:
-    rule, prefecture = constraint.region_rule, constraint.prefecture
-    if rule == "any":
-        return True
-    if rule == "serves":
-        # Where the issue is unknown, only who serves every prefecture surely serves it.
-        return company.regions >= ({prefecture} if prefecture else ALL_PREFECTURES)
-    if not prefecture or not company.headquarters:
-        return False
-    if rule == "prefecture":
-        return company.headquarters == prefecture
-    return block_of(company.headquarters) == block_of(prefecture)
-
-
-def _admits_goals(constraint: Constraint, company: Company) -> bool:
-    if not constraint.sdgs or constraint.sdg_rule not in ("any", "all"):
-        return True
-    shared = constraint.sdgs & company.sdgs
-    return bool(shared) if constraint.sdg_rule == "any" else shared == constraint.sdgs
-
-
 def _admitted(shortlists: Iterable[Shortlist], companies: Sequence[Company]) -> Counts:
-    """How many searched issues admit each company: each kind of rule and of company asked once."""
+    """How many searched issues admit each company: every kind of rule is asked once."""
     searched = (one for one in shortlists if one.status in ("ranked", "no_candidate"))
-    rules = Counter(one.constraint for one in searched)
-    alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for row, company in enumerate(companies):
-        alike[company.headquarters, company.regions, company.sdgs].append(row)
-    admitted = np.zeros(len(companies), dtype=np.int64)
-    for rows in alike.values():
-        company = companies[rows[0]]
-        admitted[rows] = sum(n for rule, n in rules.items() if admits(rule, company))
+    facets, admitted = Facets.build(companies), np.zeros(len(companies), dtype=np.int64)
+    for constraint, issues in Counter(one.constraint for one in searched).items():
+        admitted[facets.allowed(constraint).rows] += issues
     return admitted
 
 
@@ -318,9 +288,8 @@ def _places(
     return rows, ranks
 
 
-def _tie_key(shortlist: Shortlist, entry: Entry) -> bytes:
-    text = f"{shortlist.issue.issue_id}\0{entry.company.company_id}"
-    return hashlib.sha256(text.encode()).digest()
+def _lot(shortlist: Shortlist, entry: Entry) -> bytes:
+    return lot(shortlist.issue.issue_id, entry.company.company_id)
 
 
 def _sizes(total: int, most: int) -> list[int]:

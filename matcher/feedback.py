@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from matcher.errors import ForeignOutput, MatcherError
+from matcher.errors import MatcherError
 from matcher.fields import parse_date
 from matcher.outcomes import (
     SOURCES,
@@ -18,6 +18,7 @@ from matcher.outcomes import (
     read_outcomes,
     split,
 )
+from matcher.outputs import check_absent, write_files
 from matcher.positions import Examination, Position, by_position, examine, locate
 from matcher.report.rejected import rejected_csv
 from matcher.run import load_run
@@ -70,7 +71,7 @@ def write_feedback(
     if k < 1:
         message = f"--top は1以上の整数にしてください（指定値: {k}）。"
         raise MatcherError(message)
-    _check(out, overwrite=overwrite)
+    check_absent(out, FILES, overwrite=overwrite)
     shown = {path: load_run(path) if path.is_dir() else read_run(path) for path in runs}
     reading = read_outcomes(table)
     located = locate(reading, _by_name(shown))
@@ -86,7 +87,9 @@ def write_feedback(
     if day:
         contents["qrels-before.tsv"] = _lines(judged(before, every))
         contents["qrels-after.tsv"] = _lines(judged(after, every))
-    _write(out, contents)
+    write_files(out, contents)
+    for name in set(FILES) - contents.keys():
+        (out / name).unlink(missing_ok=True)  # of a former set: it would mislead
     return Feedback(
         reading=reading,
         judgements=judgements,
@@ -115,19 +118,6 @@ def split_day(text: str | None) -> date | None:
     return found
 
 
-def _check(out: Path, *, overwrite: bool) -> None:
-    if out.is_file():
-        message = f"出力先 {out} はファイルです。フォルダー名を指定してください。"
-        raise ForeignOutput(message)
-    there = [out / name for name in FILES if (out / name).exists()]
-    if any(path.is_dir() for path in there) or (there and not overwrite):
-        message = (
-            f"{there[0]} がすでにあります。"
-            "別の --out を指定するか、上書きしてよければ --overwrite を付けてください。"
-        )
-        raise ForeignOutput(message)
-
-
 def _by_name(runs: Mapping[Path, Run]) -> dict[str, Run]:
     """The runs by the name of their folder or file; a name that two bear means neither."""
     named = [(_name(path), run) for path, run in runs.items()]
@@ -144,15 +134,3 @@ def _name(path: Path) -> str:
 
 def _lines(judgements: Iterable[Judged], sources: Collection[Source] = SOURCES) -> bytes:
     return qrels_lines(qrels_of(judgements, sources)).encode()
-
-
-def _write(out: Path, contents: Mapping[str, bytes]) -> None:
-    """Write the files, each in one step; of a former set nothing stays that would mislead."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        part = out / f"{name}.part"
-        part.write_bytes(content)
-        part.replace(out / name)
-    for name in FILES:
-        if name not in contents:
-            (out / name).unlink(missing_ok=True)

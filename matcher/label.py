@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from matcher.agreement import Agreement, Comparison, agreement, compare
 from matcher.answers import read_back
 from matcher.errors import DataError, ForeignOutput, MatcherError
 from matcher.judgements import DECIDED, Card, Given, Judgement, Key, Returned, Settlement, settle
+from matcher.outputs import check_absent, write_files
 from matcher.report import labels, wording
 from matcher.report.cells import cell_text, restore
 from matcher.trec import qrels_lines, read_qrels, token
@@ -217,36 +218,6 @@ def compare_files(
     judges = sorted({name for each in returned for name in each.judges} - {DECIDED})
     found = (compare(judge, judgements, qrels, peers=peers) for judge in judges)
     return returned, tuple(found)
-
-
-def check_absent(folder: Path, names: Iterable[str], *, overwrite: bool = False) -> None:
-    """Nothing, where files of these names may be written.
-
-    Raises:
-        ForeignOutput: the folder is a file, or one of them is there and may not be overwritten.
-    """
-    if folder.is_file():
-        message = f"出力先 {folder} はファイルです。フォルダー名を指定してください。"
-        raise ForeignOutput(message)
-    for path in (folder / name for name in names):
-        if path.is_dir() or (path.exists() and not overwrite):
-            message = (
-                f"{path} がすでにあります。"
-                "別の --out を指定するか、上書きしてよければ --overwrite を付けてください。"
-            )
-            raise ForeignOutput(message)
-
-
-def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files into a folder, each whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        part = folder / f".{name}.part"
-        try:
-            part.write_bytes(content)
-            part.replace(folder / name)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def _file_name(judge: str) -> str:

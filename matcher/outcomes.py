@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from matcher.columns import Columns, Line, account, recognise
+from matcher.columns import Line, account, extra_cell, recognise
 from matcher.errors import MatcherError
 from matcher.fields import (
     Finding,
@@ -24,8 +24,8 @@ from matcher.fields import (
     read_id,
     shown,
 )
-from matcher.tables import Table, fold_header, read_table
-from matcher.types import Fault, Issue, Qrels, Reading, Run, Severity
+from matcher.tables import read_table
+from matcher.types import Issue, Qrels, Reading, Run, Severity
 from matcher.verdicts import Cause, Result, cause_of, read_result, read_year
 
 Source = Literal["confirmed", "talking", "declined", "declined unseen"]
@@ -112,12 +112,8 @@ def read_outcomes(path: str | Path) -> Reading[Outcome]:
     records, merged, notes = _settle(
         {number: one.outcome for number, one in parsed.items() if one.outcome}
     )
-    faults = [(fault.row or 0, -1, fault) for fault in table.faults]
-    for number, one in parsed.items():
-        for finding in (*one.findings, *notes.get(number, ())):
-            at, _ = columns.place(finding.field)
-            faults.append((number, at, _fault(table, columns, number, finding)))
-    return account(table, records, merged, faults)
+    findings = {number: (*one.findings, *notes.get(number, ())) for number, one in parsed.items()}
+    return account(table, columns, records, merged, findings)
 
 
 def judged(outcomes: Iterable[Outcome], shown: Sequence[Run] = ()) -> tuple[Judged, ...]:
@@ -184,7 +180,7 @@ def split_issues(
     if year is None:
         message = f"「{value}」を年度として読めません。2025 や 令和7年度 のように書いてください。"
         raise MatcherError(message)
-    cells = [_cell(issue, column) for issue in known]
+    cells = [extra_cell(issue.extra, column) for issue in known]
     if all(cell is None for cell in cells):
         names = "、".join(sorted({name for issue in known for name in issue.extra})) or "なし"
         message = f"課題の表に「{column}」の列がありません（ほかの列: {names}）。"
@@ -196,11 +192,6 @@ def split_issues(
 
 def _pair(outcome: Outcome) -> tuple[str, str]:
     return outcome.issue_id, outcome.company_id
-
-
-def _cell(issue: Issue, column: str) -> str | None:
-    wanted = fold_header(column)
-    return next((cell for name, cell in issue.extra.items() if fold_header(name) == wanted), None)
 
 
 def _source(outcome: Outcome, shown: Sequence[Run]) -> Source:
@@ -292,19 +283,6 @@ def _joined(rows: Mapping[int, Outcome], last: Sequence[int]) -> Outcome:
     seen = [(one.rank, one.run) for one in rows.values() if one.rank is not None]
     rank, run = min(seen) if seen else (None, max(one.run for one in rows.values()))
     return replace(ends[0], reason="\n".join(reasons), rank=rank, run=run)
-
-
-def _fault(table: Table, columns: Columns, row: int, finding: Finding) -> Fault:
-    return Fault(
-        file=table.source,
-        sheet=table.sheet,
-        row=row,
-        column=columns.place(finding.field)[1],
-        value=finding.value,
-        severity=finding.severity,
-        problem=finding.problem,
-        remedy=finding.remedy,
-    )
 
 
 def _empty(name: str) -> Finding:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from matcher import codes, text
+from matcher.columns import extra_cell
 from matcher.errors import MatcherError
 from matcher.tables import fold_header
 from matcher.trec import QrelsSource, read_qrels
@@ -104,17 +105,11 @@ def _column(issues: Sequence[Issue], name: str) -> Labels:
     Raises:
         MatcherError: there is no such column; the text names those that there are.
     """
-    wanted = fold_header(name)
     there = dict.fromkeys(key for issue in issues for key in issue.extra)
-    if wanted not in map(fold_header, there):
+    if fold_header(name) not in map(fold_header, there):
         told = f"ある列: {'、'.join(there)}" if there else "課題の表にほかの列はありません"
         raise MatcherError(f"課題の表に「{name}」という列はありません（{told}）。")
-
-    def cell(issue: Issue) -> str:
-        values = (value for key, value in issue.extra.items() if fold_header(key) == wanted)
-        return next(values, "").strip()
-
-    return _each(issues, cell)
+    return _each(issues, lambda issue: (extra_cell(issue.extra, name) or "").strip())
 
 
 def _prefecture(issue: Issue) -> str:

@@ -110,3 +110,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeEncoder]:
 
     use()
     return use
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, str, list[str]]]:
+    """Call the command line; its status, its standard output and the lines of its errors."""
+    from matcher.cli import main
+
+    def run(*arguments: object) -> tuple[object, str, list[str]]:
+        with pytest.raises(SystemExit) as raised:
+            main([str(argument) for argument in arguments])
+        shown = capsys.readouterr()
+        return raised.value.code, shown.out, shown.err.splitlines()
+
+    return run

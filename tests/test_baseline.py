@@ -24,7 +24,7 @@ def test_a_signal_that_is_lost_is_caught_with_the_issues_to_read(bundled, bundle
 
 def test_two_lost_signals_are_caught_on_the_cases_too(bundled):
     """Without the reader, which makes up for much; the lists kept are with it."""
-    cases = replace(COLLECTIONS["cases"], is_read=False)
+    cases = COLLECTIONS["cases"]
     settings = replace(USUAL, dense_weight=0.0, words_weight=0.0)
     assert "cases: nDCG@10" in baseline.complaint(
         cases, baseline.rank(cases, bundled, None, settings)

@@ -27,19 +27,6 @@ def encoder(quick):
 
 
 @pytest.fixture
-def call(capsys):
-    """Call the command line; its status, its standard output and the lines of its errors."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as raised:
-            main([str(argument) for argument in arguments])
-        shown = capsys.readouterr()
-        return raised.value.code, shown.out, shown.err.splitlines()
-
-    return run
-
-
-@pytest.fixture
 def out(tmp_path):
     return tmp_path / "out"
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matcher.codes import ALL_PREFECTURES, block_of
 from matcher.errors import MatcherError
-from matcher.exposure import admits, exposure, ties
+from matcher.exposure import exposure, ties
 from matcher.index.facets import Facets
 from matcher.types import Company, Constraint, Entry, Issue, Shortlist
 
@@ -203,6 +204,32 @@ ANYBODY = st.lists(
     max_size=8,
     unique_by=lambda one: one.company_id,
 )
+
+
+def admits(constraint: Constraint, company: Company) -> bool:
+    """The rules on region and SDGs, said once more and without a bitmap."""
+    return _admits_region(constraint, company) and _admits_goals(constraint, company)
+
+
+def _admits_region(constraint: Constraint, company: Company) -> bool:
+    rule, prefecture = constraint.region_rule, constraint.prefecture
+    if rule == "any":
+        return True
+    if rule == "serves":
+        # Where the issue is unknown, only who serves every prefecture surely serves it.
+        return company.regions >= ({prefecture} if prefecture else ALL_PREFECTURES)
+    if not prefecture or not company.headquarters:
+        return False
+    if rule == "prefecture":
+        return company.headquarters == prefecture
+    return block_of(company.headquarters) == block_of(prefecture)
+
+
+def _admits_goals(constraint: Constraint, company: Company) -> bool:
+    if not constraint.sdgs or constraint.sdg_rule not in ("any", "all"):
+        return True
+    shared = constraint.sdgs & company.sdgs
+    return bool(shared) if constraint.sdg_rule == "any" else shared == constraint.sdgs
 
 
 @given(st.lists(CONSTRAINTS, max_size=4), ANYBODY)

@@ -5,7 +5,6 @@ from datetime import date
 import pytest
 from examples import write_table
 
-from matcher.cli import main
 from matcher.errors import MatcherError
 from matcher.feedback import FILES, split_day, write_feedback
 from matcher.trec import read_qrels
@@ -32,17 +31,6 @@ def run(tmp_path):
     path.parent.mkdir()
     path.write_text(RUN, encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def call(capsys):
-    def run(*arguments):
-        with pytest.raises(SystemExit) as raised:
-            main([str(argument) for argument in arguments])
-        shown = capsys.readouterr()
-        return raised.value.code, shown.out, shown.err.splitlines()
-
-    return run
 
 
 def test_command_writes_qrels_by_source_and_prints_ranks(call, table, run, tmp_path):

@@ -36,7 +36,7 @@ def first(
     last = fused.scores[min(k, len(fused.rows)) - 1]
     tied = fused.scores >= last  # whoever ties with the last place competes for it
     scored = list(zip(fused.scores[tied].tolist(), fused.rows[tied].tolist(), strict=True))
-    scored.sort(key=lambda one: (-one[0], _lot(issue_id, companies[one[1]].company_id)))
+    scored.sort(key=lambda one: (-one[0], lot(issue_id, companies[one[1]].company_id)))
     rows = np.array([row for _, row in scored[:k]], dtype=np.int64)
     shares = {part.source: _shares(part, rows) for part in parts}
     return [
@@ -77,5 +77,6 @@ def _shares(part: Hits, rows: Rows) -> list[float]:
     return found
 
 
-def _lot(issue_id: str, company_id: str) -> bytes:
+def lot(issue_id: str, company_id: str) -> bytes:
+    """What orders equal scores, ascending: it favours no name, no id and no input order."""
     return hashlib.sha256(f"{issue_id}\0{company_id}".encode()).digest()

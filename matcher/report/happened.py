@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from matcher.outcomes import Judged, Outcome, Source
 from matcher.positions import Examination, Position, Share
+from matcher.report.terminal import plain_table
 from matcher.types import Reading
 
 SOURCES: Mapping[Source, str] = {
@@ -59,7 +59,7 @@ def print_split(console: Console, day: str, pairs: int, before: int, after: int)
 def _print_sources(console: Console, judgements: Iterable[Judged]) -> None:
     """A row for each source: how many judgements, and how many of each grade."""
     told = tuple(judgements)
-    table = _table("結果", "件数", "評点3", "評点2", "評点1", "評点0")
+    table = plain_table(("結果",), ("件数", "評点3", "評点2", "評点1", "評点0"))
     for source, label in SOURCES.items():
         grades = [one.grade for one in told if one.source == source]
         counts = (len(grades), *map(grades.count, (3, 2, 1, 0)))
@@ -71,7 +71,8 @@ def _print_positions(
     console: Console, positions: Sequence[Position], examinations: Sequence[Examination]
 ) -> None:
     """A row for each rank: shown, taken up, confirmed, their shares, how far people look."""
-    table = _table("順位", "提示", "反応", "割合", "95%区間", "成立", "割合", "95%区間", "見られ方")
+    shares = ("割合", "95%区間")
+    table = plain_table(("順位",), ("提示", "反応", *shares, "成立", *shares, "見られ方"))
     for position, examined in zip(positions, examinations, strict=True):
         table.add_row(
             f"{position.rank}",
@@ -84,13 +85,6 @@ def _print_positions(
         )
     console.print(table)
     console.print(Text(_note(examinations)), soft_wrap=True)
-
-
-def _table(*headers: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for at, header in enumerate(headers):
-        table.add_column(header, justify="right" if at else "left", no_wrap=True)
-    return table
 
 
 def _share(share: Share | None) -> tuple[str, str]:

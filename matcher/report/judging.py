@@ -12,6 +12,7 @@ from rich.text import Text
 
 from matcher.agreement import Agreement, Comparison, Figure, Gap, leaning, reading
 from matcher.judgements import GRADES, Given, Returned, Revision, Settlement
+from matcher.report.terminal import plain_table
 from matcher.report.wording import one_line
 from matcher.types import Fault
 
@@ -62,7 +63,9 @@ def print_comparisons(
 
 def print_returned(console: Console, returned: Sequence[Returned]) -> None:
     """Print the account of each file: every pair stands in one of its columns."""
-    table = _table(("ファイル", "判定者"), ("組", "評点あり", "わからない", "空白", "使えない"))
+    table = plain_table(
+        ("ファイル", "判定者"), ("組", "評点あり", "わからない", "空白", "使えない")
+    )
     for one in returned:
         table.add_row(
             Text(one_line(one.source)),
@@ -118,7 +121,7 @@ def print_agreement(console: Console, found: Agreement) -> None:
     if len(found.judges) < 2:
         _say(console, f"判定者どうしの一致: 計算できません（{found.equal.why}）。")
         return
-    table = _table(("判定者どうしの一致",), ("一致率", "カッパ", "重み付きカッパ", "組"))
+    table = plain_table(("判定者どうしの一致",), ("一致率", "カッパ", "重み付きカッパ", "組"))
     for one in found.between:
         table.add_row(
             Text(one_line(" と ".join(one.judges))),
@@ -154,7 +157,7 @@ def print_comparison(console: Console, found: Comparison) -> None:
 
 def _confusion(found: Comparison) -> Table:
     grades = sorted(GRADES)
-    table = _table(("決まった評点",), tuple(f"判定 {grade}" for grade in grades))
+    table = plain_table(("決まった評点",), tuple(f"判定 {grade}" for grade in grades))
     for grade, row in zip(grades, found.confusion, strict=True):
         table.add_row(
             f"{grade}　{GRADES[grade]}", *(f"{count:,}" if count else "・" for count in row)
@@ -163,7 +166,9 @@ def _confusion(found: Comparison) -> Table:
 
 
 def _gaps(gaps: Iterable[Gap]) -> Table:
-    table = _table(("課題ID", "企業ID", "決定", "判定", "決まった側の理由", "判定者の理由"), ())
+    table = plain_table(
+        ("課題ID", "企業ID", "決定", "判定", "決まった側の理由", "判定者の理由"), ()
+    )
     for gap in gaps:
         table.add_row(
             Text(one_line(gap.issue_id)),
@@ -177,20 +182,11 @@ def _gaps(gaps: Iterable[Gap]) -> Table:
 
 
 def _revisions(revisions: Iterable[Revision]) -> Table:
-    table = _table(("課題ID", "企業ID"), ("以前", "今回"))
+    table = plain_table(("課題ID", "企業ID"), ("以前", "今回"))
     for one in revisions:
         found = "不一致" if one.found is None else str(one.found)
         ids = (Text(one_line(one.issue_id)), Text(one_line(one.company_id)))
         table.add_row(*ids, str(one.former), found)
-    return table
-
-
-def _table(texts: Sequence[str], figures: Sequence[str]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for header in texts:
-        table.add_column(header, overflow="fold")
-    for header in figures:
-        table.add_column(header, justify="right", no_wrap=True)
     return table
 
 

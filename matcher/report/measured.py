@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from matcher.evaluation import Comparison, Estimate, Evaluation
 from matcher.evaluation.effects import Ablation, Effect, Variant
-from matcher.report.terminal import wrap
+from matcher.report.terminal import plain_table, wrap
 from matcher.report.wording import PARTS, one_line
 
 _WIDEST = 80
@@ -39,7 +38,7 @@ def print_ablation(console: Console, found: Ablation, titles: Titles) -> None:
     measure = next(iter(found.product.means))
     _say(console, "")
     _say(console, f"一つずつ変えたとき（{measure}、製品との差、課題{found.product.issues}件）")
-    table = _table("変えたもの", "差", "95%区間", "p(補正)", "1位交代", "3位まで")
+    table = plain_table(("変えたもの",), ("差", "95%区間", "p(補正)", "1位交代", "3位まで"))
     for effect in found.effects:
         table.add_row(*_effect(effect, measure))
     console.print(table)
@@ -117,7 +116,7 @@ def chance(p: float | None) -> str:
 
 
 def _print_measures(console: Console, found: Evaluation) -> None:
-    table = _table("指標", "平均", "95%区間", *(["判定次第の幅"] if found.bounds else []))
+    table = plain_table(("指標",), ("平均", "95%区間", *(["判定次第の幅"] if found.bounds else [])))
     for name, estimate in found.means.items():
         cells = [name, f"{estimate.mean:.3f}", interval(estimate)]
         if bounds := found.bounds.get(name):
@@ -132,7 +131,7 @@ def _print_comparison(
     first = next(iter(compared.values()))
     _say(console, "")
     _say(console, f"{name} との差（同じ課題 {first.issues}件）")
-    table = _table("指標", "差", "95%区間", "p", "p(補正)", "勝・分・敗")
+    table = plain_table(("指標",), ("差", "95%区間", "p", "p(補正)", "勝・分・敗"))
     for measure, one in compared.items():
         counts = f"{one.better}・{one.equal}・{one.worse}"
         cells = difference(one.difference)
@@ -161,7 +160,7 @@ def _print_slices(console: Console, found: Evaluation) -> None:
         if len(groups) > _LONG:
             _say(console, f"{name}は{len(groups)}区分あります（--out か --json で見られます）。")
             continue
-        table = _table(name, "課題", measure, "95%区間")
+        table = plain_table((name,), ("課題", measure, "95%区間"))
         for told, group in groups.items():
             mean = group.means[measure]
             sure = interval(mean) if len(group.issues) >= FEWEST else "－"
@@ -180,14 +179,6 @@ def _effect(effect: Effect, measure: str) -> Iterable[str]:
         f"{len(effect.first)}",
         f"{len(effect.first_three)}",
     )
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(first)
-    for header in others:
-        table.add_column(header, justify="right", no_wrap=True)
-    return table
 
 
 def _some(issues: Sequence[str]) -> str:

@@ -38,8 +38,6 @@ _LOOK: Mapping[str, Mapping[str, object]] = {
     "part": {"num_format": "+0.00_ ;-0.00_ ;0.00_ "},
     "link": {"font_color": "#0B4F8A", "underline": 1},
     "said": {},  # not wrapped: runs on over the empty cells to its right
-    "asked": {"bg_color": "#FFF7D6", "align": "center", "text_wrap": True},  # to be filled in
-    "asked text": {"bg_color": "#FFF7D6", "text_wrap": True},
 }
 _REPEATED = "#5F6B78"  # what the row above already said; 5.4 : 1 on white
 _HEADER_LOOK = {

@@ -60,6 +60,16 @@ def print_shortlist(console: Console, shortlist: Shortlist) -> None:
         _print_entry(console, width, entry)
 
 
+def plain_table(texts: Sequence[str], figures: Sequence[str]) -> Table:
+    """A table without lines: columns of text, which may wrap, then columns of figures."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for header in texts:
+        table.add_column(header, overflow="fold")
+    for header in figures:
+        table.add_column(header, justify="right", no_wrap=True)
+    return table
+
+
 def wrap(text: str, width: int) -> list[str]:
     """The lines of a text, each at most `width` cells wide; 。 and 」 do not begin a line."""
     lines: list[str] = []
