@@ -18,9 +18,17 @@ if TYPE_CHECKING:
     from matcher.study import Study
     from matcher.types import Advance, Fault, Shortlist
 
+DONE, REJECTED, PROBLEM, UNUSABLE, INTERRUPTED = 0, 1, 1, 2, 130  # exit statuses
+
 _LEVELS = {"良好": "green", "注意": "yellow", "問題": "red"}
 _WIDEST, _LABEL = 80, 20  # cells of a line of doctor, and of what stands before its text
 _SHOWN = 20  # problems that build prints; it writes no rejected.csv
+
+
+def status(faults: "Sequence[Fault]", *, strict: bool) -> int:
+    """The exit status after a table was read: 1 where `strict` and a row was left out."""
+    rejected = any(fault.severity == "除外" for fault in faults)
+    return REJECTED if strict and rejected else DONE
 
 
 def complain(sentence: str) -> None:
