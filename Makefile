@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check eval bench bench-full
+.PHONY: demo test check tried eval bench bench-full
 
 demo: $(READY)  ## the main job on the data that ships with the project, into out/
 	$(BIN)/matcher demo --out out
@@ -17,6 +17,9 @@ check: $(READY)  ## format, lint, types and import directions
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+tried: $(READY)  ## docs/tried.md, written by the tests that try bad input
+	$(BIN)/pytest --write-tried $$(grep -l "tried(" tests/test_*.py)
 
 eval: $(READY)  ## the systems side by side on the published cases
 	$(BIN)/python benchmarks/eval_systems.py

@@ -6,12 +6,30 @@ import pytest_socket
 from examples import COMPANIES, ISSUES, LINES, FakeEncoder, FakeReader, write_table
 from hypothesis import settings
 from remembered import Store, StoredEncoder, StoredReader
+from tried import PAGE, page, row
 
 from matcher.catalog import Catalog
 from matcher.codes import data_folder
 from matcher.corpus import read_companies, read_issues
 from matcher.embed.remembering import RememberingEncoder, RememberingReader
 from matcher.types import Company, Encoder, Issue, Reader, Reading
+
+_TRIED = pytest.StashKey[dict[int, list[str]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-tried", action="store_true", help="write docs/tried.md")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_TRIED] = {}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    if config.getoption("--write-tried") and not session.testsfailed:
+        PAGE.write_text(page(config.stash[_TRIED]), encoding="utf-8")
+
 
 # A shared machine may be slow at any moment: the time of one example says nothing.
 settings.register_profile("unhurried", deadline=None)
@@ -124,3 +142,17 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, str,
         return raised.value.code, shown.out, shown.err.splitlines()
 
     return run
+
+
+@pytest.fixture
+def tried(request: pytest.FixtureRequest) -> Callable[[int, str, str, str], None]:
+    """Say what was tried, in which group, what happened and what the user read (see `tried.py`)."""
+
+    def say(group: int, name: str, happened: str, reads: str = "") -> None:
+        if request.config.getoption("--write-tried"):
+            request.config.stash[_TRIED].setdefault(group, []).append(row(name, happened, reads))
+        else:
+            told = PAGE.read_text(encoding="utf-8").splitlines()
+            assert row(name, happened, reads) in told, "docs/tried.md is behind: make tried"
+
+    return say
