@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check tried eval bench bench-full
+.PHONY: demo test check tried eval bench bench-full bundle bundle-torch
 
 demo: $(READY)  ## the main job on the data that ships with the project, into out/
 	$(BIN)/matcher demo --out out
@@ -46,6 +46,32 @@ bench-full: $(READY)  ## speed and precision, as quoted in the README; peers com
 	$(BIN)/python benchmarks/bench_lexical.py --full
 	$(BIN)/python benchmarks/bench_walk.py --full
 	$(BIN)/python benchmarks/plots.py
+
+# For a closed network (docs/閉域網での導入.md). A list names every wheel by its path and its hash, so
+# that pip looks for nothing; PYTHON is the version that the other machine has.
+BUNDLE ?= dist/bundle
+DIRECT := import tomllib; \
+	asked = tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]; \
+	print(*(each for each in asked if not each.startswith("sentence-transformers")), sep="\n")
+LIST := sha256sum wheels/*.whl | sed -E 's|^([0-9a-f]+) +(.*)|./\2 --hash=sha256:\1|'
+SEAL := sha256sum *.md *.txt wheels/*.whl > SHA256SUMS && du -sh . && sha256sum SHA256SUMS
+
+bundle:  ## wheels of all that the bundled model needs, and how to install them without an index
+	rm -rf "$(BUNDLE)/wheels" "$(BUNDLE)/with-torch.txt"
+	mkdir -p "$(BUNDLE)"
+	cp docs/閉域網での導入.md "$(BUNDLE)"
+	$(PYTHON) -c '$(DIRECT)' > "$(BUNDLE)/without-torch.txt"
+	$(PYTHON) -m pip wheel --quiet --constraint constraints.txt --wheel-dir "$(BUNDLE)/wheels" \
+		--requirement "$(BUNDLE)/without-torch.txt"
+	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir "$(BUNDLE)/wheels" .
+	cd "$(BUNDLE)" && $(LIST) > without-torch.txt
+	cd "$(BUNDLE)" && $(SEAL)
+
+bundle-torch: bundle  ## the same with torch and sentence-transformers, for other models and training
+	$(PYTHON) -m pip wheel --quiet --constraint constraints.txt --wheel-dir "$(BUNDLE)/wheels" \
+		--find-links "$(BUNDLE)/wheels" sentence-transformers
+	cd "$(BUNDLE)" && $(LIST) > with-torch.txt
+	cd "$(BUNDLE)" && $(SEAL)
 
 # torch comes first and pinned: where a CPU build of it is at hand, that is taken, and the several
 # gigabytes of GPU packages stay away. The default path never imports it.

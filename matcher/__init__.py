@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from matcher.embed import load_encoder
     from matcher.errors import MatcherError
     from matcher.evaluation import evaluate
+    from matcher.integrity import verify
     from matcher.outcomes import read_outcomes
     from matcher.pipeline import Matcher
+    from matcher.rerun import replay
     from matcher.run import load_run
     from matcher.standing import missed, standings
     from matcher.trec import read_qrels, read_run
@@ -49,7 +51,9 @@ _HOMES = {
     "read_outcomes": "outcomes",
     "read_qrels": "trec",
     "read_run": "trec",
+    "replay": "rerun",
     "standings": "standing",
+    "verify": "integrity",
 }
 
 __all__ = [
@@ -71,7 +75,9 @@ __all__ = [
     "read_outcomes",
     "read_qrels",
     "read_run",
+    "replay",
     "standings",
+    "verify",
 ]
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from matcher.columns import Columns, Line, recognise
 from matcher.errors import DataError
 from matcher.fields import shown
+from matcher.formulas import restore
 from matcher.judgements import REASONS, UNSURE, Card, Judgement, Returned, State
 from matcher.report import labels
-from matcher.report.cells import restore
 from matcher.tables import Table, read_hidden_table, read_table
 from matcher.types import Fault
 

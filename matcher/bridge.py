@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from matcher import tables, text
 from matcher.codes import data_folder
 from matcher.errors import DataError
+from matcher.tables.header import fold_header
 from matcher.types import Encoder, Vectors
 
 SHIPPED = "bridge.csv"
@@ -119,11 +120,9 @@ def read_lines(path: Path | str) -> tuple[Line, ...]:
                 f"{fault.problem}{fault.remedy}"
             )
             raise DataError(message)
-    folded = [tables.fold_header(header) for header in table.header]
+    folded = [fold_header(header) for header in table.header]
     places = {
-        field: next(
-            i for i, header in enumerate(folded) if header in map(tables.fold_header, headers)
-        )
+        field: next(i for i, header in enumerate(folded) if header in map(fold_header, headers))
         for field, headers in _HEADERS.items()
     }
     lines = []

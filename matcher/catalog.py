@@ -1,15 +1,12 @@
 """The companies, ready to be searched: records, vectors and tokens, in memory and on disk.
 
-A saved catalog is a folder: `manifest.json` names one immutable segment beside it, which holds the
-records (DuckDB), the vectors as the encoder gave them, the means, and the indexes as they are
-searched: large arrays stay on the disk until a search touches them. The manifest is replaced last
-and in one step, so that a build that is interrupted leaves the former catalog whole.
+A saved catalog is a segment in a folder (see `shelf`): the records (DuckDB), the vectors as the
+encoder gave them, the means, and the indexes as they are searched: large arrays stay on the disk
+until a search touches them.
 """
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
@@ -18,22 +15,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher import background, bridge, records, sdgs, segments, text
+from matcher import background, bridge, records, sdgs, segments, shelf, text
 from matcher.bridge import Bridge, Line
-from matcher.embed.centring import Centring
-from matcher.errors import DataError, ForeignOutput, MatcherError, StaleCatalog
+from matcher.embed.centring import Centring, sound
+from matcher.errors import MatcherError, StaleCatalog
 from matcher.index.calibration import calibrate
 from matcher.index.dense import DenseIndex
 from matcher.index.facets import Facets
 from matcher.index.lexical import LexicalIndex
 from matcher.index.lists import arrange
 from matcher.settings import Settings
-from matcher.types import Advance, Company, Encoder, Fault, Reading, Rows, Vectors
-
-FORMAT = 3  # 2 holds the bridge and the spread of cosines, 3 the index as it is searched
-_MANIFEST = "manifest.json"
-_SEGMENT = "segment-"
-_STAGED = ".staged-"
+from matcher.types import Advance, Company, Encoder, Fault, Fingerprints, Reading, Rows, Vectors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +38,7 @@ class Provenance:
     accepted: int
     merged: int
     rejected: int
+    fingerprints: Fingerprints | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -133,9 +126,10 @@ class Catalog:
             StaleCatalog: another version wrote it, a file in it has changed since, or its parts
                 do not belong together.
         """
-        folder = Path(folder)
-        manifest = _read_manifest(folder)
-        segment = folder / manifest["segment"]
+        return shelf.read(Path(folder), cls._load)
+
+    @classmethod
+    def _load(cls, segment: Path, manifest: records.Json) -> "Catalog":
         segments.verify(segment, manifest["files"], manifest["samples"])
         companies, faults = segments.read_records(segment / "records.duckdb")
         query_mean, document_mean = np.load(segment / "means.npy")
@@ -164,22 +158,23 @@ class Catalog:
 
         Raises:
             ForeignOutput: the folder holds something else.
+            OutputInUse: another process is writing there.
+            OSError: nothing can be written there; the former catalog is still whole.
         """
-        folder = Path(folder)
-        check_folder(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        staged = segments.free_name(folder, f"{_STAGED}{os.getpid()}")
-        try:
-            segment = self._save_segment(folder, staged)
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)  # there only if something went wrong
-        for other in folder.iterdir():
-            if other.name.startswith((_SEGMENT, _STAGED)) and other != segment:
-                shutil.rmtree(other)
+        told = {
+            "id": self.id,
+            "encoder": self.encoder_id,
+            "bm25": {"k1": self.bm25[0], "b": self.bm25[1]},
+            "spread": self.centring.spread,
+            "companies": len(self.companies),
+            "in_pieces": self.in_pieces,
+            "provenance": asdict(self.provenance),
+            "budget": self.dense.budget.told() if self.dense.budget else [],
+        }
+        shelf.replace(Path(folder), self.id[:16], self._write, told)
 
-    def _save_segment(self, folder: Path, staged: Path) -> Path:
-        """The new segment, written first into `staged`; the manifest names it from now on."""
-        staged.mkdir()
+    def _write(self, staged: Path) -> None:
+        """Everything but what the manifest tells, into an empty folder."""
         np.save(staged / "vectors.npy", self.vectors)
         means = np.stack([self.centring.query_mean, self.centring.document_mean])
         np.save(staged / "means.npy", means)
@@ -192,48 +187,6 @@ class Catalog:
         told = json.dumps([asdict(line) for line in self.bridge.lines], ensure_ascii=False)
         (staged / "bridge.json").write_text(told, encoding="utf-8")
         segments.write_records(staged / "records.duckdb", self.companies, self.faults)
-        segments.flush(staged)
-        segment = segments.free_name(folder, _SEGMENT + self.id[:16])
-        manifest = {
-            "format": FORMAT,
-            "id": self.id,
-            "segment": segment.name,
-            "encoder": self.encoder_id,
-            "bm25": {"k1": self.bm25[0], "b": self.bm25[1]},
-            "spread": self.centring.spread,
-            "companies": len(self.companies),
-            "in_pieces": self.in_pieces,
-            "provenance": asdict(self.provenance),
-            "budget": self.dense.budget.told() if self.dense.budget else [],
-            "files": segments.hashes(staged),
-            "samples": segments.samples(staged),
-        }
-        staged.rename(segment)
-        segments.replace_text(
-            folder / _MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=2)
-        )
-        return segment
-
-
-def check_folder(folder: Path) -> None:
-    """Nothing, where a catalog may be written.
-
-    Raises:
-        ForeignOutput: it is a file, or a folder that holds something other than a catalog.
-    """
-    if folder.is_file():
-        message = f"カタログの出力先 {folder} はファイルです。フォルダー名を指定してください。"
-        raise ForeignOutput(message)
-    if folder.is_dir() and _manifest(folder) is None:
-        # Without a manifest a segment is what an interrupted first build left.
-        ours = (_STAGED, _SEGMENT)
-        others = [path for path in folder.iterdir() if not path.name.startswith(ours)]
-        if others:
-            message = (
-                f"{folder} にはカタログ以外のもの（{others[0].name} など）があります。"
-                "空のフォルダーか新しい名前を指定してください。"
-            )
-            raise ForeignOutput(message)
 
 
 def _check_parts(catalog: Catalog, told: int) -> None:
@@ -265,7 +218,8 @@ def _encode(
         texts = [text.normalise(text.company_text(company)) for company in former.companies]
         known = dict(zip(texts, former.vectors, strict=True))
     fresh = sorted({document for document in documents if document not in known})
-    known |= zip(fresh, encoder.encode_documents(fresh, advance=advance), strict=True)
+    encoded = sound(encoder.encode_documents(fresh, advance=advance))
+    known |= zip(fresh, encoded, strict=True)
     vectors = np.empty((len(documents), encoder.dim), dtype=np.float32)
     for row, document in enumerate(documents):
         vectors[row] = known[document]
@@ -348,6 +302,7 @@ def _provenance(companies: Reading[Company]) -> Provenance:
         accepted=len(companies),
         merged=companies.merged,
         rejected=companies.rejected,
+        fingerprints=companies.fingerprints,
     )
 
 
@@ -358,35 +313,8 @@ def _content_id(
     vectors: Vectors,
     bridge_id: str,
 ) -> str:
-    digest = hashlib.sha256(json.dumps([FORMAT, encoder_id, bm25, bridge_id]).encode())
+    digest = hashlib.sha256(json.dumps([shelf.FORMAT, encoder_id, bm25, bridge_id]).encode())
     for company in companies:
         digest.update(json.dumps(records.to_json(company), sort_keys=True).encode())
     digest.update(np.ascontiguousarray(vectors).tobytes())
     return digest.hexdigest()
-
-
-def _read_manifest(folder: Path) -> records.Json:
-    manifest = _manifest(folder)
-    if manifest is None:
-        message = (
-            f"{folder} はカタログではありません（カタログの {_MANIFEST} を読めません）。"
-            "「matcher build 企業表 --catalog フォルダー」で作ってください。"
-        )
-        raise DataError(message)
-    if manifest["format"] != FORMAT:
-        message = (
-            f"カタログ {folder} の形式は {manifest['format']} ですが、"
-            f"この版が読めるのは {FORMAT} です。matcher build で作り直してください。"
-        )
-        raise StaleCatalog(message)
-    return manifest
-
-
-def _manifest(folder: Path) -> records.Json | None:
-    """The manifest of a catalog of any format; None where there is none, or that of a run."""
-    try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    is_catalog = isinstance(manifest, dict) and {"format", "segment"} <= manifest.keys()
-    return manifest if is_catalog else None

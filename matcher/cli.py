@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 from typer.exceptions import TyperException
 
-from matcher import console, options, research
+from matcher import console, log, machine, options, research, trouble
+from matcher.completion import enable, script
 from matcher.errors import MatcherError
 
 if TYPE_CHECKING:
     from matcher import types
+
+_WITH_MODELS = ("match", "build", "demo", "replay")
 
 app = typer.Typer(
     name="matcher",
@@ -49,27 +52,30 @@ def match(
     quiet: options.Quiet = False,
     strict: options.Strict = False,
     overwrite: options.Overwrite = False,
+    log_file: options.LogFile = None,
 ) -> int:
     """課題ごとに候補の企業を並べ、6つのファイルに書きます。"""
     from matcher.job import Options, match_tables
 
-    chosen = Options(
-        top=top,
-        region_rule=cast("types.RegionRule", region_rule),  # the job checks these three
-        sdg_rule=cast("types.SdgRule", sdg_rule),
-        encoder=encoder,
-        reader=options.reader(reader, is_off=no_reader),
-        bridge=bridge,
-        threads=options.threads(threads),
-        precision=cast("types.Precision", precision),
-        settings=options.settings(settings, bridge=bridge, is_bridge_off=no_bridge),
-        as_of=options.day(as_of),
-        overwrite=overwrite,
-    )
-    with console.progress(quiet=quiet or as_json) as stage:
-        outcome = match_tables(issues, companies, out, chosen, stage)
-    console.print_outcome(outcome, out, as_json=as_json, quiet=quiet)
-    return console.status(outcome.faults, strict=strict)
+    with log.opened(log_file, "match", (issues, companies)) as told:
+        chosen = Options(
+            top=top,
+            region_rule=cast("types.RegionRule", region_rule),  # the job checks these three
+            sdg_rule=cast("types.SdgRule", sdg_rule),
+            encoder=encoder,
+            reader=options.reader(reader, is_off=no_reader),
+            bridge=bridge,
+            threads=options.threads(threads),
+            precision=cast("types.Precision", precision),
+            settings=options.settings(settings, bridge=bridge, is_bridge_off=no_bridge),
+            as_of=options.day(as_of),
+            overwrite=overwrite,
+        )
+        with console.progress(quiet=quiet or as_json) as stage:
+            outcome = match_tables(issues, companies, out, chosen, told.staged(stage))
+        told.outcome(outcome)
+        console.print_outcome(outcome, out, as_json=as_json, quiet=quiet)
+        return told.ended(console.status(outcome.faults, strict=strict))
 
 
 @app.command("build")
@@ -83,21 +89,24 @@ def build(
     settings: options.SettingsFile = None,
     quiet: options.Quiet = False,
     strict: options.Strict = False,
+    log_file: options.LogFile = None,
 ) -> int:
     """企業の表を読み取り、何度でも使えるカタログにします。2回目からは変わった企業だけを読みます。"""
     from matcher.job import Options, build_catalog
 
-    chosen = Options(
-        encoder=encoder,
-        bridge=bridge,
-        threads=options.threads(threads),
-        precision=cast("types.Precision", precision),
-        settings=options.settings(settings),
-    )
-    with console.progress(quiet=quiet) as stage:
-        built = build_catalog(companies, catalog, chosen, stage)
-    console.print_built(built, catalog, quiet=quiet)
-    return console.status(built.faults, strict=strict)
+    with log.opened(log_file, "build", (companies,)) as told:
+        chosen = Options(
+            encoder=encoder,
+            bridge=bridge,
+            threads=options.threads(threads),
+            precision=cast("types.Precision", precision),
+            settings=options.settings(settings),
+        )
+        with console.progress(quiet=quiet) as stage:
+            built = build_catalog(companies, catalog, chosen, told.staged(stage))
+        told.catalog(built)
+        console.print_built(built, catalog, quiet=quiet)
+        return told.ended(console.status(built.faults, strict=strict))
 
 
 @app.command("show")
@@ -117,15 +126,100 @@ def demo(
     out: options.Out = Path("out"),
     quiet: options.Quiet = False,
     overwrite: options.Overwrite = False,
+    log_file: options.LogFile = None,
 ) -> int:
     """同梱の実例（52の課題と110の企業）で match を動かします。"""
     from matcher.codes import data_folder
     from matcher.job import Options, match_tables
 
-    data, chosen = data_folder(), Options(overwrite=overwrite)
-    with console.progress(quiet=quiet) as stage:
-        outcome = match_tables(data / "issues.csv", data / "companies.csv", out, chosen, stage)
-    console.print_outcome(outcome, out, quiet=quiet)
+    issues, companies = data_folder() / "issues.csv", data_folder() / "companies.csv"
+    with log.opened(log_file, "demo", (issues, companies)) as told:
+        with console.progress(quiet=quiet) as stage:
+            chosen = Options(overwrite=overwrite)
+            outcome = match_tables(issues, companies, out, chosen, told.staged(stage))
+        told.outcome(outcome)
+        console.print_outcome(outcome, out, quiet=quiet)
+        return told.ended(console.DONE)
+
+
+@app.command("check")
+def check(
+    files: options.Tables,
+    kind: options.TableKind = None,
+    out: options.Corrected = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    strict: options.Strict = False,
+    overwrite: options.Anew = False,
+    log_file: options.LogFile = None,
+) -> int:
+    """表を点検し、直すところを行ごとに示します。--out を付けると、直した表を書きます。"""
+    from matcher.check import check_tables, corrected_paths
+    from matcher.inspection import table_name
+
+    with log.opened(log_file, "check", files) as told:
+        paths = corrected_paths(files, out, overwrite=overwrite)
+        found = []
+        for one in check_tables(files, table_name(kind), paths):
+            told.checked(one)
+            console.print_checked(one, quiet=quiet or as_json)
+            found.append(one)
+        if as_json:
+            console.print_json([one.told for one in found])
+        return told.ended(max(console.checked_status(one, strict=strict) for one in found))
+
+
+@app.command("verify")
+def verify(
+    run: options.Written,
+    issues: options.IssueTable = None,
+    companies: options.KnownCompanies = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """結果やカタログが、書いたときのままかを確かめます。"""
+    from matcher.integrity import verify
+
+    found = verify(run, issues=issues, companies=companies)
+    console.print_verification(found, as_json=as_json)
+    return console.DONE if found.is_whole else console.PROBLEM
+
+
+@app.command("replay")
+def replay(
+    run: options.RunFolder,
+    issues: options.IssueTable = None,
+    companies: options.KnownCompanies = None,
+    bridge: options.RunBridge = None,
+    encoder: options.RunEncoder = None,
+    reader: options.RunReader = None,
+    out: options.Kept = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    overwrite: options.Overwrite = False,
+) -> int:
+    """同じ表と設定で実行をやり直し、同じ結果になるか、違えば何が変わったかを示します。"""
+    from matcher.rerun import replay
+
+    with console.progress(quiet=quiet or as_json) as stage:
+        found = replay(
+            run,
+            stage,
+            issues=issues,
+            companies=companies,
+            bridge=bridge,
+            encoder=encoder,
+            reader=reader,
+            out=out,
+            overwrite=overwrite,
+        )
+    console.print_replay(found, as_json=as_json, quiet=quiet)
+    return console.DONE if found.is_same else console.PROBLEM
+
+
+@app.command("completion")
+def completion(shell: options.Shell) -> int:
+    """コマンドやオプションを Tab キーで補うためのスクリプトを書き出します。"""
+    print(script(app, shell))
     return console.DONE
 
 
@@ -150,31 +244,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a CP932 console has no 😀: ? and not a trace
+    enable()
     sys.exit(_call(arguments))
 
 
 def _call(arguments: Sequence[str] | None) -> int:
     """The exit status of a call; what a user can mend is one sentence on stderr, no trace."""
+    given = arguments or sys.argv[1:] or ["--help"]
     try:
-        status = app(arguments or sys.argv[1:] or ["--help"], standalone_mode=False)
+        if given[0] in _WITH_MODELS:
+            machine.check_memory()
+        status = app(given, standalone_mode=False)
     except TyperException as error:
         console.complain(
             f"コマンドの書き方が違います（{error.format_message()}）。"
             "「matcher --help」で確かめてください。"
         )
+        return console.UNUSABLE
     except MatcherError as error:
         console.complain(str(error))
+        return console.UNUSABLE
     except BrokenPipeError:
         sys.stdout = None  # whoever read us has left: say no more
         return console.DONE
-    except OSError as error:
-        # Disk full, no permission, a file that Excel holds open: for the user to mend.
-        console.complain(
-            f"{error.filename or '出力'} を読み書きできません（{error.strerror}）。"
-            "空き容量と権限、ほかのソフトで開いていないかを確かめてください。"
-        )
-    else:
-        if status == console.INTERRUPTED:
-            console.complain("中断しました。書きかけのファイルは残っていません。")
-        return int(status or console.DONE)
-    return console.UNUSABLE
+    except KeyboardInterrupt:
+        status = console.INTERRUPTED
+    except Exception as error:
+        sentence = trouble.told(error)
+        if sentence is None:
+            raise  # ours to mend
+        console.complain(sentence)
+        return console.UNUSABLE
+    if status == console.INTERRUPTED:
+        console.complain(console.INTERRUPTION)
+    return int(status or console.DONE)

@@ -1,7 +1,8 @@
 """Codes of the public sector: 47 prefectures, eight blocks, municipalities, 17 goals, check digits.
 
 The tables travel with the package and are read once, when they are first asked for. A name that
-may be two places gives both: nothing here guesses.
+may be two places gives both: nothing here guesses. Old and other shapes of a letter (髙島, 廣島縣)
+find the name that the table has; what was written is kept by whoever asks.
 """
 
 import csv
@@ -50,13 +51,52 @@ _SHARED_WARDS = {
     "港区": frozenset({"名古屋市", "大阪市"}),
 }
 
+# The six villages of the Northern Territories have codes, but no office, and stand in no table.
+_NORTHERN = {
+    "01695": "色丹村",
+    "01696": "泊村",
+    "01697": "留夜別村",
+    "01698": "留別村",
+    "01699": "紗那村",
+    "01700": "蘂取村",
+}
+
+# What a copy from a PDF holds in the place of letters, where NFKC gives none or an older shape.
+RADICALS: Mapping[int, int] = str.maketrans(
+    "\u2ea0\u2eae\u2ec1\u2ec4\u2ec6\u2ed1\u2ed8\u2edd\u2ee4\u2ee8\u2ee9\u2eeb\u2eed\u2eef\u2ef2"
+    "\u2f3e\u2fad\u2fc8\u2fca",
+    "民竹虎西角長青食鬼麦黄斉歯竜亀戸青黄黒",
+)
+
+# Inside a class of a regular expression: letters that take no place and mean nothing by themselves.
+HIDDEN = (
+    "\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    "\U000e0000-\U000e0fff"
+)
+
+# Letters of these names and their other shapes: the first is what they are compared by. Only what
+# is one letter to everybody; shapes that NFKC joins by itself are not here.
+_SHAPES = """
+与與 予豫 亀龜 会會 余餘 児兒 函凾 剣劍劔剱釼 区區 双雙 台臺 呉吳 国國圀 塩鹽 場塲 増增 壮壯
+壱壹 売賣 奥奧 宝寶寳 富冨 寿壽 峰峯 島嶋嶌嶹 岡崗 岩巖巌 崎﨑嵜碕 広廣 弥彌 帯帶 徳德悳 恵惠
+戸戶 来來 条條 松枩 栄榮 桜櫻 検檢 楽樂 様樣 横橫 橋𣘺 檜桧 気氣 沖冲 沢澤 浅淺 浜濱濵 涌湧 淵渕
+清淸 温溫 渋澁澀 湾灣 満滿 滝瀧 潟泻 瀬瀨 焼燒 狭狹 猪豬 県縣 真眞 砺礪 礼禮 祢禰 秋穐 稲稻 穂穗
+竜龍 総總 縄繩 舎舍 館舘 船舩 芦蘆 芸藝 荘莊 蔵藏 観觀 諫諌 読讀 豊豐 軽輕 辺邊邉 郷鄕 釜竈竃 野埜
+鎌鐮 関關 隠隱 青靑 静靜 騨驒 高髙 鯵鰺 鶴靏靎 黒黑 万萬 糸絲 曽曾 粕糟 対對 姫姬 覇霸 倶俱 桑桒
+垂埀 梁樑 柏栢 当當 鰐鱷 発發 麻蔴 須湏 摂攝 柳栁 恋戀 帰歸 寝寢 仙僊 土圡 吉𠮷 郎郞 巣巢
+"""
+_PLAIN = {ord(other): group[0] for group in _SHAPES.split() for other in group[1:]}
+_KANJI = "一-鿿々〆"
+_GA = re.compile(f"(?<=[{_KANJI}])[がガカか](?=[{_KANJI}])")  # 龍が崎, 鎌カ谷; つがる stays
+_NO = re.compile(f"(?<=[{_KANJI}])[のノ之](?=[{_KANJI}])")  # 山の内, 上之国
+
 _MUNICIPALITY_WEIGHTS = (6, 5, 4, 3, 2)
 _LONGEST_NAME = 12  # characters, with a ward behind its city
 _MOST_WARDS = 30  # the numbers of a designated city's wards follow its own: 14100, 14101 … 14118
 _OFFICE = re.compile(r"(?<=[都道府県市区町村])(?:役所|役場|庁)$")
 _DISTRICT = re.compile(r"^.{1,5}?郡(?=.)")
 _WARD = re.compile(r"^(.+?市).{1,4}区$")
-_UNSEEN = re.compile("[\\s\u200b-\u200f\u2060\ufeff\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
+_UNSEEN = re.compile(f"[\\s{HIDDEN}]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +130,12 @@ def goals() -> Mapping[int, Goal]:
 
 
 def prefecture_code(text: str) -> str | None:
-    """The code of a prefecture's name (愛知県, 愛知) or code (23, ２３, 1), else None."""
+    """The code of a prefecture's name (愛知県, 愛知, 廣島縣) or code (23, ２３, 1), else None."""
     folded = fold_name(text)
     if re.fullmatch(r"[0-9]{1,2}", folded):
         code = folded.zfill(2)
         return code if code in ALL_PREFECTURES else None
-    return _codes_by_name().get(folded)
+    return _codes_by_name().get(_plain(folded))
 
 
 def prefecture_name(code: str) -> str:
@@ -140,16 +180,28 @@ def corporate_check_digit(twelve: str) -> str:
     return str(9 - total % 9)
 
 
+def is_personal_number(text: str) -> bool:
+    """Whether a text is 12 digits of which the last proves the others, as in a 個人番号."""
+    if not re.fullmatch(r"[0-9]{12}", text):
+        return False
+    total = sum(int(digit) * (2 + at % 6) for at, digit in enumerate(reversed(text[:11])))
+    return int(text[11]) == (11 - total % 11) % 11 % 10
+
+
 def find_municipality(name: str, prefecture: str = "") -> tuple[Municipality, ...]:
     """Every municipality that may be meant, in code order; within `prefecture` when it is given.
 
     Reads a prefecture or 郡 in front, the ward of a designated city (as its city), ケ and ヶ, 役所
-    behind, and a prefecture itself. Empty when the name is unknown or contradicts `prefecture`.
+    behind, other shapes of a letter, and a prefecture itself. Empty when the name is unknown or
+    contradicts `prefecture`.
     """
-    folded = _OFFICE.sub("", fold_name(name))
-    rest, own = _without_prefecture(folded)
-    found = [one for one in _named(rest) if not own or one.prefecture == own]
-    return tuple(one for one in found if not prefecture or one.prefecture == prefecture)
+    rest, own = _without_prefecture(_OFFICE.sub("", fold_name(name)))
+    within = {own, prefecture} - {""}
+    for written, table in ((rest, _by_name()), (_plain(rest), _by_plain_name())):
+        found = tuple(one for one in _named(written, table) if within <= {one.prefecture})
+        if found:  # 鹿島市 is not 鹿嶋市, unless 茨城県 stands before it
+            return found
+    return ()
 
 
 def find_in_address(address: str) -> tuple[Municipality, ...]:
@@ -163,7 +215,7 @@ def find_in_address(address: str) -> tuple[Municipality, ...]:
         for start in (rest, bare):
             name = start[:length]
             is_proven = name.endswith(("市", "区")) or start != rest or name == rest
-            if is_proven and (found := _named(name)):
+            if is_proven and (found := _known(name)):
                 return tuple(one for one in found if not own or one.prefecture == own)
     return ()
 
@@ -181,10 +233,21 @@ def municipality_by_code(code: str) -> Municipality | None:
     return _by_five_digits().get(five) or _city_of_ward(five)
 
 
+def northern_village(code: str) -> str:
+    """The village of the Northern Territories with a code of 5 or 6 digits; "" for other codes."""
+    proven = len(code) == 5 or code[5:] == municipality_check_digit(code[:5])
+    return _NORTHERN.get(code[:5], "") if proven else ""
+
+
 def fold_name(text: str) -> str:
-    """A name as these tables compare it: NFKC, no blanks, ヶ and ケ alike."""
-    bare = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+    """A name as these tables compare it: NFKC, no blanks and nothing unseen, ヶ and ケ alike."""
+    bare = _UNSEEN.sub("", unicodedata.normalize("NFKC", text.translate(RADICALS)))
     return bare.replace("ヶ", "ケ").replace("ヵ", "カ")
+
+
+def _plain(folded: str) -> str:
+    """A folded name in one shape for each letter, of the same length."""
+    return _NO.sub("ノ", _GA.sub("ケ", folded.translate(_PLAIN)))
 
 
 def _require_digits(text: str, count: int) -> None:
@@ -194,15 +257,21 @@ def _require_digits(text: str, count: int) -> None:
 
 def _without_prefecture(folded: str) -> tuple[str, str]:
     """The text after a prefecture's full name, with that prefecture's code; else all and ""."""
+    plain = _plain(folded)
     for code, (name, _) in _prefectures().items():
-        if folded.startswith(name) and folded != name:
+        if plain.startswith(name) and plain != name:
             return folded[len(name) :], code
     return folded, ""
 
 
-def _named(folded: str) -> tuple[Municipality, ...]:
+def _known(folded: str) -> tuple[Municipality, ...]:
+    return _named(folded, _by_name()) or _named(_plain(folded), _by_plain_name())
+
+
+def _named(
+    folded: str, by_name: Mapping[str, tuple[Municipality, ...]]
+) -> tuple[Municipality, ...]:
     """The municipalities of exactly this name, else without its 郡, else the city of a ward."""
-    by_name = _by_name()
     if folded in by_name:
         return by_name[folded]
     district = _DISTRICT.sub("", folded)
@@ -288,4 +357,12 @@ def _by_name() -> dict[str, tuple[Municipality, ...]]:
         found[fold_name(one.name)].append(one)
     for ward, cities in _SHARED_WARDS.items():
         found[ward] += [found[city][0] for city in sorted(cities)]
+    return {name: tuple(sorted(them, key=lambda one: one.code)) for name, them in found.items()}
+
+
+@cache
+def _by_plain_name() -> dict[str, tuple[Municipality, ...]]:
+    found: dict[str, set[Municipality]] = defaultdict(set)
+    for name, them in _by_name().items():
+        found[_plain(name)].update(them)
     return {name: tuple(sorted(them, key=lambda one: one.code)) for name, them in found.items()}

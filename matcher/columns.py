@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from matcher.fields import Finding
-from matcher.tables import Row, Table, fold_header
+from matcher.formulas import restore
+from matcher.oddities import UNWANTED, find_in_cell
+from matcher.personal import hidden
+from matcher.tables import Row, Table
+from matcher.tables.header import fold_header
 from matcher.types import Fault, Reading
 
 R = TypeVar("R")
@@ -58,13 +62,13 @@ COMPANY_HEADERS: Mapping[str, tuple[str, ...]] = {
     "contact": ("窓口", "連絡先部署", "問い合わせ窓口", "連絡窓口", "担当部署"),
 }
 _JOINED = frozenset({"description", "profile"})  # every matching column counts, in column order
+IDS = ("issue_id", "company_id")
+
+# What `matcher check` writes beside the rows of a corrected table. Both headers together say that
+# it is one: these columns then mean nothing, and a neutralised cell is what it was.
+ROW, MENDED, OPEN = "元の行", "直したところ", "確かめるところ"
 
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-# Besides controls the marks that turn the direction of writing: they make a text show as another.
-_UNWANTED = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
-    "\ud800-\udfff]"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +78,26 @@ class Columns:
     header: tuple[str, ...]
     of: Mapping[str, tuple[int, ...]]  # field → its columns, in column order
     extra: tuple[tuple[str, int], ...]  # name and place of each unknown column
+    is_corrected: bool = False  # the table was written by `matcher check`
 
     def place(self, field: str) -> tuple[int, str]:
         """The first column of a field and its header; before all columns when there is none."""
         at = self.of.get(field, ())
         return (at[0], self.header[at[0]]) if at else (-1, "")
 
+    def cell(self, text: str) -> str:
+        """A cell of such a table, cleaned."""
+        return restore(clean(text)) if self.is_corrected else clean(text)
+
     def line(self, row: Row) -> "Line":
-        """A data row by field, every cell cleaned; joined columns as lines of one text."""
-        cells = tuple(map(clean, row.cells))
+        """A data row by field, every cell cleaned; joined columns as lines of one text.
+
+        A 個人番号 is hidden, but in an id: there it is refused by whoever reads the id.
+        """
+        ids = {at for field in IDS for at in self.of.get(field, ())}
+        cleaned = map(self.cell, row.cells)
+        cells = tuple(cell if at in ids else hidden(cell) for at, cell in enumerate(cleaned))
+        both = enumerate(zip(row.cells, cells, strict=True))
         return Line(
             cells={
                 field: "\n".join(cells[at] for at in places if cells[at])
@@ -90,6 +105,7 @@ class Columns:
             },
             extra={name: cells[at] for name, at in self.extra},
             has=self.of.keys(),
+            findings=tuple(one for at, cell in both for one in find_in_cell(at, *cell)),
         )
 
 
@@ -100,11 +116,14 @@ class Line:
     cells: Mapping[str, str]
     extra: Mapping[str, str]
     has: Set[str]  # the fields that have a column
+    findings: tuple[Finding, ...] = ()  # what is odd in a cell, whatever its column
 
 
 def recognise(table: Table, headers: Mapping[str, tuple[str, ...]]) -> Columns:
     """The columns of a table by field, under these headers; all others are unknown columns."""
     folded = [fold_header(name) for name in table.header]
+    is_corrected = {MENDED, OPEN} <= set(folded)
+    notes = {fold_header(name) for name in (ROW, MENDED, OPEN)} if is_corrected else set()
     of: dict[str, tuple[int, ...]] = {}
     for field, aliases in headers.items():
         names = [fold_header(name) for name in (field, *aliases)]
@@ -116,13 +135,16 @@ def recognise(table: Table, headers: Mapping[str, tuple[str, ...]]) -> Columns:
         if found:
             of[field] = tuple(sorted(found)) if field in _JOINED else (found[0],)
     taken = {at for places in of.values() for at in places}
-    header = tuple(map(clean, table.header))
+    cleaned = map(clean, table.header)
+    header = tuple(hidden(restore(name) if is_corrected else name) for name in cleaned)
     unknown = [
         (name, at)
         for at, name in enumerate(header)
-        if at not in taken and (name or any(row.cells[at].strip() for row in table.rows))
+        if at not in taken
+        and folded[at] not in notes
+        and (name or any(row.cells[at].strip() for row in table.rows))
     ]
-    return Columns(header=header, of=of, extra=_distinct(unknown))
+    return Columns(header=header, of=of, extra=_distinct(unknown), is_corrected=is_corrected)
 
 
 def account(
@@ -142,6 +164,8 @@ def account(
     for number, found in findings.items():
         for finding in found:
             at, column = columns.place(finding.field)
+            if finding.at is not None:
+                at, column = finding.at, columns.header[finding.at]
             faults.append((number, at, _fault(table, number, column, finding)))
     return Reading(
         source=table.source,
@@ -175,7 +199,7 @@ def _fault(table: Table, row: int | None, column: str, finding: Finding) -> Faul
 
 def clean(text: str) -> str:
     """A text as written, without controls, lone surrogates and blanks at its ends."""
-    return _UNWANTED.sub("", _LINE_END.sub("\n", text)).strip()
+    return UNWANTED.sub("", _LINE_END.sub("\n", text)).strip()
 
 
 def _distinct(unknown: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:

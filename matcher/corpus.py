@@ -1,14 +1,14 @@
 """Issues and companies from tables; everything wrong with the data is said here, once.
 
-Texts are stored as written, for display and quotation: only controls and lone surrogates are
-removed, line ends become newlines, and blanks at both ends go. `text.normalise` brings them to
-NFKC for the search.
+Texts are stored as written, for display and quotation: only controls, hidden marks and lone
+surrogates are removed, line ends become newlines, blanks at both ends go, and a 個人番号 becomes
+asterisks. `text.normalise` brings them to NFKC for the search.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -16,15 +16,19 @@ from matcher.columns import COMPANY_HEADERS, ISSUE_HEADERS, Columns, Line, accou
 from matcher.fields import (
     Finding,
     find_blanks,
+    find_length,
+    find_lookalikes,
     find_personal,
     read_company_id,
     read_deadline,
     read_goals,
-    read_id,
+    read_issue_id,
     shown,
 )
+from matcher.fingerprints import fingerprint
+from matcher.oddities import find_in_text
 from matcher.places import read_area, read_headquarters, resolve_place
-from matcher.tables import read_table
+from matcher.tables import Table, read_table
 from matcher.text import normalise
 from matcher.types import Company, Issue, Reading, Severity
 
@@ -42,7 +46,7 @@ R = TypeVar("R", bound=Issue | Company)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Parsed(Generic[R]):
+class Parsed(Generic[R]):
     """What became of a row: no record when a finding excludes it."""
 
     id: str
@@ -50,31 +54,50 @@ class _Parsed(Generic[R]):
     findings: Sequence[Finding]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[R]):
+    """What a table may be of: its headers, and how a row becomes a record."""
+
+    headers: Mapping[str, tuple[str, ...]]
+    required: tuple[str, ...]
+    id_field: str
+    parse: Callable[[Line], Parsed[R]]
+
+    def table(self, path: str | Path) -> Table:
+        """The first table of a file that has the required columns. Raises `DataError` if none."""
+        looked_for = {
+            f"{_REQUIRED[name]}（{name}）": (name, *self.headers[name]) for name in self.required
+        }
+        known = {name for field in self.headers for name in (field, *self.headers[field])}
+        return read_table(path, required=looked_for, known=known)
+
+    def reading(
+        self, table: Table, columns: Columns, parsed: Mapping[int, Parsed[R]]
+    ) -> Reading[R]:
+        """What a table gave: its records in id order, with every fault, from its parsed rows."""
+        records, merged, doubles = _merge(parsed, self.id_field)
+        findings = {n: (*one.findings, *doubles.get(n, ())) for n, one in parsed.items()}
+        absent = _absent(columns, self.id_field)
+        reading = account(table, columns, records, merged, findings, absent)
+        ids = {number: one.id for number, one in parsed.items()}
+        return replace(reading, fingerprints=fingerprint(table, ids))
+
+
 def read_issues(path: str | Path) -> Reading[Issue]:
     """The issues of a table in id order, with every fault. Raises `DataError` if it is none."""
-    return _read(path, ISSUE_HEADERS, ("title", "description"), "issue_id", _issue)
+    return _read(path, ISSUES)
 
 
 def read_companies(path: str | Path) -> Reading[Company]:
     """The companies of a table in id order, with every fault. Raises `DataError` if it is none."""
-    return _read(path, COMPANY_HEADERS, ("name", "profile"), "company_id", _company)
+    return _read(path, COMPANIES)
 
 
-def _read(
-    path: str | Path,
-    headers: Mapping[str, tuple[str, ...]],
-    required: tuple[str, ...],
-    id_field: str,
-    parse: Callable[[Line], _Parsed[R]],
-) -> Reading[R]:
-    looked_for = {f"{_REQUIRED[name]}（{name}）": (name, *headers[name]) for name in required}
-    table = read_table(path, required=looked_for)
-    columns = recognise(table, headers)
-    parsed = {row.number: parse(columns.line(row)) for row in table.rows}
-    records, merged, doubles = _merge(parsed, id_field)
-    findings = {number: (*one.findings, *doubles.get(number, ())) for number, one in parsed.items()}
-    absent = _absent(columns, id_field)
-    return account(table, columns, records, merged, findings, absent)
+def _read(path: str | Path, kind: Kind[R]) -> Reading[R]:
+    table = kind.table(path)
+    columns = recognise(table, kind.headers)
+    parsed = {row.number: kind.parse(columns.line(row)) for row in table.rows}
+    return kind.reading(table, columns, parsed)
 
 
 def _absent(columns: Columns, id_field: str) -> list[Finding]:
@@ -98,7 +121,7 @@ def _absent(columns: Columns, id_field: str) -> list[Finding]:
 
 
 def _merge(
-    parsed: Mapping[int, _Parsed[R]], id_field: str
+    parsed: Mapping[int, Parsed[R]], id_field: str
 ) -> tuple[tuple[R, ...], int, dict[int, list[Finding]]]:
     """The records in id order, how many rows repeated another, and what to say of which row."""
     rows: dict[str, list[int]] = defaultdict(list)
@@ -118,10 +141,12 @@ def _merge(
             records.append(first)
             merged += len(numbers) - 1
             doubles |= {n: [_double(id_field, record_id, "警告")] for n in numbers[1:]}
+    for number, finding in _case_twins(rows, id_field):
+        doubles.setdefault(number, []).append(finding)
     return tuple(records), merged, doubles
 
 
-def _is_excluded(one: _Parsed[R]) -> bool:
+def _is_excluded(one: Parsed[R]) -> bool:
     return any(finding.severity == "除外" for finding in one.findings)
 
 
@@ -132,23 +157,40 @@ def _double(id_field: str, record_id: str, severity: Severity) -> Finding:
     else:
         problem = "同じIDで内容の違う行があり、どれが正しいか決められません。"
         remedy = "正しい行だけを残すか、IDを分けてください。"
+        if id_field == "company_id" and len(record_id) == 13 and record_id.isdecimal():
+            remedy += "支店も本社と同じ法人番号です。別に載せるなら独自の企業IDを付けてください。"
     return Finding(
         field=id_field, value=shown(record_id), problem=problem, remedy=remedy, severity=severity
     )
 
 
-def _issue(line: Line) -> _Parsed[Issue]:
+def _case_twins(rows: Mapping[str, list[int]], id_field: str) -> Iterator[tuple[int, Finding]]:
+    """A row number and a finding for each id that differs from another only in case."""
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for record_id in sorted(rows):
+        spellings[record_id.casefold()].append(record_id)
+    for twins in spellings.values():
+        for one in twins if len(twins) > 1 else ():
+            told = "、".join(shown(other) for other in twins if other != one)
+            problem = f"大文字と小文字だけが違うIDがあります（{told}）。別のものとして扱います。"
+            remedy = "同じものなら、IDをそろえてください。"
+            finding = Finding(field=id_field, value=shown(one), problem=problem, remedy=remedy)
+            yield from ((number, finding) for number in rows[one])
+
+
+def _issue(line: Line) -> Parsed[Issue]:
     cells = defaultdict(str, line.cells)
-    given, id_findings = read_id(cells["issue_id"]), _empty(line, ("issue_id",))
+    given, id_findings = read_issue_id(cells["issue_id"])
     if "issue_id" not in line.has:
         given = _content_id("issue", cells["title"], cells["description"], cells["municipality"])
     place = resolve_place(*(cells[name] for name in _PLACE_COLUMNS))
     sdgs, goal_findings = read_goals(cells["sdgs"])
     findings = [
+        *_empty(line, ("issue_id", "title", "description")),
         *id_findings,
-        *find_blanks("issue_id", cells["issue_id"], given),
-        *_empty(line, ("title", "description")),
-        *_personal(line, ("title", "description")),
+        *_of_id("issue_id", cells["issue_id"], given),
+        *line.findings,
+        *_of_text(line, ("title", "description")),
         *(place.findings if line.has & set(_PLACE_COLUMNS) else ()),
         *goal_findings,
         *read_deadline(cells["deadline"]),
@@ -166,10 +208,10 @@ def _issue(line: Line) -> _Parsed[Issue]:
         budget=cells["budget"],
         extra=line.extra,
     )
-    return _Parsed(id=given, record=issue, findings=findings)
+    return Parsed(id=given, record=issue, findings=findings)
 
 
-def _company(line: Line) -> _Parsed[Company]:
+def _company(line: Line) -> Parsed[Company]:
     cells = defaultdict(str, line.cells)
     given, id_findings = read_company_id(cells["company_id"])
     if "company_id" not in line.has:
@@ -181,8 +223,10 @@ def _company(line: Line) -> _Parsed[Company]:
     findings = [
         *_empty(line, ("company_id", "name", "profile")),
         *id_findings,
-        *find_blanks("company_id", cells["company_id"], given),
-        *_personal(line, ("name", "profile")),
+        *_of_id("company_id", cells["company_id"], given),
+        *line.findings,
+        *_of_text(line, ("name", "profile")),
+        *find_lookalikes("name", cells["name"]),
         *(office_findings if "headquarters_prefecture" in line.has else ()),
         *area.findings,
         *goal_findings,
@@ -200,7 +244,7 @@ def _company(line: Line) -> _Parsed[Company]:
         contact=cells["contact"],
         extra=line.extra,
     )
-    return _Parsed(id=given, record=company, findings=findings)
+    return Parsed(id=given, record=company, findings=findings)
 
 
 def _empty(line: Line, names: tuple[str, ...]) -> list[Finding]:
@@ -223,11 +267,28 @@ def _says_something(text: str) -> bool:
     return any(map(str.isalnum, text)) or bool(normalise(text).strip())
 
 
-def _personal(line: Line, names: tuple[str, ...]) -> list[Finding]:
-    return [finding for name in names for finding in find_personal(name, line.cells[name])]
+def _of_id(field: str, text: str, given: str) -> tuple[Finding, ...]:
+    return (*find_blanks(field, text, given), *find_length(field, given))
+
+
+def _of_text(line: Line, names: tuple[str, ...]) -> list[Finding]:
+    return [
+        finding
+        for name in names
+        for find in (find_personal, find_in_text)
+        for finding in find(name, line.cells[name])
+    ]
 
 
 def _content_id(kind: str, *texts: str) -> str:
     """An id that the same content always gets."""
     content = "\0".join(" ".join(normalise(text).split()) for text in texts)
     return f"{kind}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
+
+
+ISSUES: Kind[Issue] = Kind(
+    headers=ISSUE_HEADERS, required=("title", "description"), id_field="issue_id", parse=_issue
+)
+COMPANIES: Kind[Company] = Kind(
+    headers=COMPANY_HEADERS, required=("name", "profile"), id_field="company_id", parse=_company
+)

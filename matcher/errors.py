@@ -18,3 +18,7 @@ class StaleCatalog(MatcherError):
 
 class ForeignOutput(MatcherError):
     """The output folder holds something that is not this program's own, unchanged work."""
+
+
+class OutputInUse(MatcherError):
+    """Another process is writing into the same folder, and did not finish in time."""

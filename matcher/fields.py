@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 
-from matcher.codes import corporate_check_digit, goals
+from matcher.codes import HIDDEN, corporate_check_digit, goals
+from matcher.personal import MAIL, MASK, PHONE, TWELVE_DIGITS, hidden, masked
 from matcher.types import Severity
 
 # Words for "nothing here" in a cell that may be empty.
@@ -35,16 +36,20 @@ _FISCAL = re.compile(_YEAR + r"\s*年度")
 _COMPACT = re.compile(r"(?P<era>)(?P<year>20\d\d)(?P<month>\d\d)(?P<day>\d\d)$")
 _SERIAL = re.compile(r"[2-7]\d{4}(?:\.\d+)?")  # 1954 to 2119 as Excel counts days
 
-# Bounded repeats: a cell of 200,000 characters must not cost the square of its length.
-_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+", re.ASCII)
-_PHONE = re.compile(
-    r"(?<![\d-])(?:\(0\d{1,4}\) ?\d{1,4}-|0\d{1,4}[-‐−ー (]\d{1,4}[-‐−ー )])\d{3,4}(?![\d-])"
-    r"|(?<![\d-])0\d{9,10}(?![\d-])"
-)
-_PERSONAL = re.compile(  # not three years, not an amount
-    r"(?<![\d-])(?!(?:(?:19|20)\d\d[- ]){2})\d{4}[-_ ]?\d{4}[-_ ]?\d{4}(?![\d-]|[円人件])"
-)
-_MASK = "*" * 12
+_ERA_ENDS = {  # a day after it has the name of the next era
+    "平成": date(2019, 4, 30),
+    "H": date(2019, 4, 30),
+    "昭和": date(1989, 1, 7),
+    "S": date(1989, 1, 7),
+}
+# A part of a month is no day, and of two days it is not known which is meant.
+_NO_DAY = re.compile(r"[上中下]旬|頃|ごろ|以降|(?:[~〜–—]|から|より)(?:$|.*[年月日./-])")
+
+_HIDDEN = re.compile(f"[{HIDDEN}]")
+_EXPONENT = re.compile(r"(\d(?:\.\d+)?)[eE]\+?(\d+)")
+_LETTERS = re.compile("[A-Za-z\u0370-\u04ff]{2,}")
+_LOOKALIKE = re.compile("[ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοЀ-ӿ]")
+_LONG_ID = 60
 _LONGEST_SHOWN = 60
 _MOST_FINDINGS = 10  # in one cell; more help nobody
 
@@ -58,12 +63,12 @@ class Finding:
     problem: str
     remedy: str
     severity: Severity = "警告"
+    at: int | None = None  # its column, where the field does not tell
 
 
 def shown(text: str) -> str:
     """A value as it may be repeated: on its own short line, a number of 12 digits masked."""
-    masked = _PERSONAL.sub(_MASK, unicodedata.normalize("NFKC", text))
-    line = " ".join((masked if _MASK in masked else text).split())
+    line = " ".join(masked(text).split())
     return line if len(line) <= _LONGEST_SHOWN else f"{line[:_LONGEST_SHOWN]}…"
 
 
@@ -141,9 +146,12 @@ def parse_date(text: str) -> date | None:
     """The day a text names: ISO, 2026/3/31, 令和8年3月31日, R8.3.31, an Excel serial number.
 
     A month gives its last day, a 年度 its 31 March: a deadline lasts to its end. None when the
-    text names no day that exists.
+    text names no day that exists, a part of a month, or two days. A serial number counts from
+    1900, as all do but those of old Macintosh workbooks.
     """
     folded = unicodedata.normalize("NFKC", text).strip()
+    if _NO_DAY.search(folded[:_LONGEST_SHOWN]):
+        return None
     if _SERIAL.fullmatch(folded):
         return date(1899, 12, 30) + timedelta(days=int(float(folded)))
     try:
@@ -153,13 +161,33 @@ def parse_date(text: str) -> date | None:
 
 
 def read_deadline(text: str) -> tuple[Finding, ...]:
-    """A finding when a deadline names no day; the text itself is kept as written."""
+    """A finding when a deadline names no day, or not in so many words; the text is kept."""
     folded = unicodedata.normalize("NFKC", text).strip()
-    if folded.casefold() in _UNDATED or parse_date(folded):
+    if folded.casefold() in _UNDATED:
         return ()
-    problem = f"「{shown(text)}」を日付として読めません。文字のまま残します。"
+    day = parse_date(folded)
     remedy = "2026-03-31 のように西暦の年月日で書いてください。"
+    if day is None:
+        problem = f"「{shown(text)}」を日付として読めません。文字のまま残します。"
+    elif _SERIAL.fullmatch(folded):
+        problem = f"「{shown(text)}」は、Excelの日付の番号として {day} と読みました。"
+        remedy += "1904年から数えるブックの番号なら、4年と1日あとの日です。"
+    elif era := _ended_era(folded, day):
+        problem = f"{era}はもう終わった元号です。「{shown(text)}」を {day} と読みました。"
+    else:
+        return ()
     return (Finding(field="deadline", value=shown(text), problem=problem, remedy=remedy),)
+
+
+def _ended_era(folded: str, day: date) -> str:
+    """The era by which a day is told that is not in it any more; "" when there is none."""
+    fiscal = _FISCAL.match(folded)
+    found = fiscal or _DAY.match(folded)
+    era = (found["era"] or "") if found else ""
+    first = date(day.year - 1, 4, 1) if fiscal else day  # 平成31年度 began in 平成
+    if era not in _ERA_ENDS or first <= _ERA_ENDS[era]:
+        return ""
+    return {"H": "平成", "S": "昭和"}.get(era, era)
 
 
 def _year(found: re.Match[str]) -> int:
@@ -186,8 +214,15 @@ def _day(folded: str) -> date | None:
 
 
 def read_id(text: str) -> str:
-    """An id in NFKC without blanks around it; blanks inside become `_`, as TREC asks."""
-    return re.sub(r"\s+", "_", unicodedata.normalize("NFKC", text).strip())
+    """An id in NFKC without what nobody sees; blanks inside become `_`, as TREC asks."""
+    bare = _HIDDEN.sub("", unicodedata.normalize("NFKC", _HIDDEN.sub("", text)))
+    return re.sub(r"\s+", "_", bare.strip())
+
+
+def read_issue_id(text: str) -> tuple[str, tuple[Finding, ...]]:
+    """An issue's id; "" for one that holds a 個人番号."""
+    given = read_id(text)
+    return ("", (_refused("issue_id"),)) if hidden(given) != given else (given, ())
 
 
 def find_blanks(field: str, text: str, given: str) -> tuple[Finding, ...]:
@@ -199,15 +234,22 @@ def find_blanks(field: str, text: str, given: str) -> tuple[Finding, ...]:
     return (Finding(field=field, value=shown(text), problem=problem, remedy=remedy),)
 
 
+def find_length(field: str, given: str) -> tuple[Finding, ...]:
+    """A finding when the id `given` is as long as a text."""
+    if len(given) <= _LONG_ID:
+        return ()
+    problem = f"IDが{len(given):,}文字あります。別の列の文が入っているかもしれません。"
+    remedy = f"IDは{_LONG_ID}文字までの番号や記号にしてください。"
+    return (Finding(field=field, value=shown(given), problem=problem, remedy=remedy),)
+
+
 def read_company_id(text: str) -> tuple[str, tuple[Finding, ...]]:
     """A company's id, a 法人番号 as its 13 digits; "" for 12 digits, which may be a 個人番号."""
     given = read_id(text)
-    digits = re.sub(r"^[Tt](?=[\d_])|[_\-‐−ー]", "", given)
-    if re.fullmatch(r"[0-9]{12}", digits):
-        problem = "12桁の番号は個人番号（マイナンバー）の恐れがあるため、受け取りません。"
-        remedy = "13桁の法人番号か、独自の企業IDを入れ、元の番号は消してください。"
-        return "", (_of_id(_MASK, problem, remedy, "除外"),)
-    if re.fullmatch(r"\d(?:\.\d+)?[eE]\+?\d+", given):
+    digits, is_shortened = _digits(given)
+    if re.fullmatch(r"[0-9]{12}", digits) or hidden(given) != given:
+        return "", (_refused("company_id"),)
+    if is_shortened:
         problem = f"番号がExcelの指数表記（{given}）になり、元の桁が失われています。"
         return given, (_of_id(given, problem, "列を文字列にして番号を入れ直してください。"),)
     if not re.fullmatch(r"[0-9]{13}", digits):
@@ -218,10 +260,28 @@ def read_company_id(text: str) -> tuple[str, tuple[Finding, ...]]:
     return digits, (_of_id(digits, problem, "番号を確かめてください。"),)
 
 
-def _of_id(value: str, problem: str, remedy: str, severity: Severity = "警告") -> Finding:
+def _digits(given: str) -> tuple[str, bool]:
+    """A number without what is written round it, and whether Excel has shortened it."""
+    short = _EXPONENT.fullmatch(given)
+    if not short:
+        return re.sub(r"^'?[Tt]?(?=[\d_])|[_\-‐-―−ー]|(?<=\d)\.0+$", "", given), False
+    known, length = short[1].replace(".", ""), min(int(short[2]), 99) + 1
+    return known.ljust(length, "0"), len(known) < length
+
+
+def _refused(field: str) -> Finding:
+    own = "13桁の法人番号か、独自の企業ID" if field == "company_id" else "独自の課題ID"
     return Finding(
-        field="company_id", value=value, problem=problem, remedy=remedy, severity=severity
+        field=field,
+        value=MASK,
+        problem="12桁の番号は個人番号（マイナンバー）の恐れがあるため、受け取りません。",
+        remedy=f"{own}を入れ、元の番号は消してください。",
+        severity="除外",
     )
+
+
+def _of_id(value: str, problem: str, remedy: str) -> Finding:
+    return Finding(field="company_id", value=value, problem=problem, remedy=remedy)
 
 
 def find_personal(field: str, text: str) -> tuple[Finding, ...]:
@@ -230,9 +290,9 @@ def find_personal(field: str, text: str) -> tuple[Finding, ...]:
     if not re.search(r"[@\d]", folded):
         return ()
     kinds = (
-        ("メールアドレス", _MAIL),
-        ("電話番号", _PHONE),
-        ("個人番号のような12桁の番号", _PERSONAL),
+        ("メールアドレス", MAIL),
+        ("電話番号", PHONE),
+        ("個人番号のような12桁の番号", TWELVE_DIGITS),
     )
     return tuple(
         Finding(
@@ -244,3 +304,17 @@ def find_personal(field: str, text: str) -> tuple[Finding, ...]:
         for kind, pattern in kinds
         if (found := pattern.search(folded))
     )
+
+
+def find_lookalikes(field: str, text: str) -> tuple[Finding, ...]:
+    """A finding where a Cyrillic or Greek letter stands for a Latin one within a word.
+
+    Such a name is read like another and found by none that is typed.
+    """
+    for word in _LETTERS.findall(unicodedata.normalize("NFKC", text)):
+        found = _LOOKALIKE.search(word)
+        if found and re.search("[A-Za-z]", word):
+            problem = f"英字に似た別の文字（U+{ord(found[0]):04X}）が、英字に混じっています。"
+            remedy = "英字で書き直してください。その文字で正しければ、そのままでかまいません。"
+            return (Finding(field=field, value=shown(word), problem=problem, remedy=remedy),)
+    return ()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from matcher.codes import ALL_PREFECTURES, block_of, prefecture_name
 from matcher.errors import MatcherError
-from matcher.tables import fold_header
+from matcher.tables.header import fold_header
 from matcher.types import Company
 
 UNKNOWN = "不明"

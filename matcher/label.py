@@ -10,10 +10,11 @@ from pathlib import Path
 from matcher.agreement import Agreement, Comparison, agreement, compare
 from matcher.answers import read_back
 from matcher.errors import DataError, ForeignOutput, MatcherError
+from matcher.formulas import restore
 from matcher.judgements import DECIDED, Card, Given, Judgement, Key, Returned, Settlement, settle
 from matcher.outputs import check_absent, write_files
 from matcher.report import labels, wording
-from matcher.report.cells import cell_text, restore
+from matcher.report.cells import cell_text
 from matcher.trec import qrels_lines, read_qrels, token
 from matcher.types import Company, Issue, Qrels, Shortlist
 

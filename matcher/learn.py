@@ -33,7 +33,7 @@ def train_encoder(
     the file holds: recipe, hash of the data, curve, quality on the issues kept apart.
 
     Raises:
-        MatcherError: too few pairs, `out` is there already, or a table is unusable.
+        MatcherError: too few pairs, `out` is there already, a table is unusable, or no torch.
     """
     if out.exists() or out.suffix != ".safetensors":
         message = (
@@ -45,6 +45,9 @@ def train_encoder(
     # Seconds and 400 MB: only when something is to be learnt.
     from matcher.embed import bundled_deltas
     from matcher.embed.deltas import save
+    from matcher.embed.sentence import require_torch
+
+    require_torch("train-encoder で学習する")
     from matcher.embed.training import Recipe, adapt
 
     recipe = Recipe() if epochs is None else Recipe(epochs=epochs)

@@ -5,11 +5,13 @@ Read from /proc and /sys/fs/cgroup, where Linux keeps them; what cannot be read 
 
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _CGROUPS = "sys/fs/cgroup"
+_LEAST = 9 * 2**28  # bytes of addresses: one thread without the reader took 2.3 GiB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,22 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def check_memory() -> None:
+    """Nothing, where a job with a model has the memory that the least of them takes.
+
+    Raises:
+        MemoryError: the system grants this process less (`ulimit -v`): libraries that are not
+            written in Python would end it without a word.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    granted = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if granted != resource.RLIM_INFINITY and granted < _LEAST:
+        raise MemoryError(f"{granted} bytes granted, {_LEAST} needed")
 
 
 def _text(path: Path) -> str:

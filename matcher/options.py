@@ -60,6 +60,9 @@ AsOf = Annotated[str | None, typer.Option(help="基準日（例: 2026-04-01）�
 AsJson = Annotated[bool, typer.Option("--json", help="表の代わりにJSONを標準出力に書く")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="進み具合と結果の表を出さない")]
 Strict = Annotated[bool, typer.Option("--strict", help="除外された行があれば終了状態を1にする")]
+LogFile = Annotated[
+    Path | None, typer.Option("--log", help="実行の記録を書き足すファイル（表の中身は書かない）")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="編集された前回の結果も上書きする")]
 Measures = Annotated[
     list[str] | None, typer.Option("--measure", help="指標（例: nDCG@10）。何度でも書けます")
@@ -85,6 +88,26 @@ Guard = Annotated[
     typer.Option(help="相手より、この値以上かつ偶然を超えて下がっていたら終了状態を1にする"),
 ]
 Book = Annotated[Path | None, typer.Option("--out", help="評価を書き出すExcelファイル（.xlsx）")]
+
+
+Tables = Annotated[list[Path], typer.Argument(metavar="FILE...", help="課題の表か企業の表")]
+TableKind = Annotated[
+    str | None,
+    typer.Option("--as", help="issues=課題の表 companies=企業の表（既定: 見出しで判断）"),
+]
+Corrected = Annotated[
+    Path | None, typer.Option("--out", help="直した表を書くファイル（.xlsx）。複数ならフォルダー")
+]
+Shell = Annotated[str, typer.Argument(metavar="SHELL", help="bash、zsh、fish、powershell のどれか")]
+Anew = Annotated[bool, typer.Option("--overwrite", help="同じ名前のファイルを上書きする")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="matcher match が書いたフォルダー")]
+Written = Annotated[
+    Path, typer.Argument(metavar="RUN", help="matcher match か matcher build が書いたフォルダー")
+]
+RunBridge = Annotated[Path | None, typer.Option("--bridge", help="この実行の橋渡し表")]
+RunEncoder = Annotated[str | None, typer.Option("--encoder", help="この実行のエンコーダー")]
+RunReader = Annotated[str | None, typer.Option("--reader", help="この実行の読み合わせモデル")]
+Kept = Annotated[Path | None, typer.Option("--out", help="やり直した結果を残すフォルダー")]
 
 
 def new_file(path: Path | None, *, overwrite: bool) -> None:

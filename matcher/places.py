@@ -17,6 +17,7 @@ from matcher.codes import (
     fold_name,
     municipality_by_code,
     municipality_check_digit,
+    northern_village,
     prefecture_code,
     prefecture_name,
 )
@@ -35,6 +36,9 @@ _VAGUE_TAIL = re.compile(r"(?:など|等|ほか|他|中心|を中心に|近郊|�
 _WITHOUT = re.compile(r"^(?:(.+?)(?:を|は)?除く?|除く(.+)|(.+)以外)$")
 _POSTCODE = re.compile(r"^(?:〒\s*\d{3}-?\d{4}|\d{3}-\d{4})\s*")
 _LABEL = re.compile(r"^(?:本社|本店|所在地|住所)\s*[:/]?\s*")
+
+_LONGEST_AREA = 200  # letters; 47 prefectures run together have 150
+_MOST_FINDINGS = 10  # in one cell; more help nobody
 
 _WRITE_PREFECTURE = "「愛知県」のように都道府県名を書いてください。"
 _WRITE_CODE = "5桁か6桁の団体コードを、列を文字列にして入れ直してください。"
@@ -73,7 +77,7 @@ def read_prefecture(text: str) -> str:
     """The code of the prefecture that a text is, or begins with in full; "" when neither."""
     folded = _LABEL.sub("", _POSTCODE.sub("", unicodedata.normalize("NFKC", text).strip()))
     first = re.split(r"[\s,、]", folded, maxsplit=1)[0]
-    whole = re.match(r"北海道|東京都|(?:京都|大阪)府|..県|...県", fold_name(folded))
+    whole = re.match(r"北海道|東京都|(?:京都|大阪)府|..[県縣]|...[県縣]", fold_name(folded))
     candidates = (folded, "" if first.isdigit() else first, whole[0] if whole else "")
     return next((code for one in candidates if (code := prefecture_code(one))), "")
 
@@ -117,7 +121,7 @@ def _read_code(
     text: str, given: str, municipality: str, notes: _Notes
 ) -> tuple[Municipality | None, str]:
     """The municipality of a code and the prefecture that the code proves; None and "" if none."""
-    code = fold_name(text)
+    code = re.sub(r"(?<=\d)\.0$", "", fold_name(text))  # 23202.0: once a number elsewhere
     if not code:
         return None, ""
     if not re.fullmatch(r"[0-9]{5,6}", code):
@@ -152,10 +156,17 @@ def _known_code(
             )
             notes.add("municipality_code", code, problem, _WRITE_PREFECTURE)
         return plain, plain.prefecture
+    if village := northern_village(code):
+        problem = f"北方領土の{village}のコードです。都道府県は北海道とし、コードは使いません。"
+        remedy = "課題を出した自治体のコードかどうか確かめてください。"
+        notes.add("municipality_code", code, problem, remedy)
+        return None, "01"
+    proven = code[:2] if len(code) == 6 and code[:2] in ALL_PREFECTURES else ""
     problem = "現在の団体コードの一覧にありません。廃止されたコードかもしれません。"
+    if proven:
+        problem += f"都道府県（{prefecture_name(proven)}）だけを使います。"
     notes.add("municipality_code", code, problem, "現在のコードに直してください。")
-    proven = len(code) == 6 and code[:2] in ALL_PREFECTURES
-    return None, code[:2] if proven else ""
+    return None, proven
 
 
 def _agrees(restored: Municipality, plain: Municipality, given: str, municipality: str) -> bool:
@@ -253,6 +264,7 @@ def read_area(text: str, headquarters: str) -> Area:
     regions = frozenset[str]()
     for members in _areas(unicodedata.normalize("NFKC", text).strip(), notes):
         regions |= members
+    notes.found = list(dict.fromkeys(notes.found))[:_MOST_FINDINGS]
     if regions:
         return Area(regions=regions, is_declared=True, findings=tuple(notes.found))
     if text.strip():
@@ -280,7 +292,7 @@ def _areas(folded: str, notes: _Notes) -> Iterator[frozenset[str]]:
 
 def _area(name: str, notes: _Notes) -> frozenset[str]:
     """The prefectures of one name; a municipality counts for its prefecture, and that is said."""
-    bare = name
+    bare = name[:_LONGEST_AREA]
     while bare not in _NATIONWIDE and not _members(bare) and _AREA_TAIL.search(bare):
         bare = _AREA_TAIL.sub("", bare)
     members = _members(bare)

@@ -1,20 +1,23 @@
 """A run folder: the six files of a match, written together, verified and read back.
 
 The new set is staged beside the old one, in `.staged/`, its manifest last: from then on the set is
-whole and only has to be moved, file by file, manifest last. A process that dies before that leaves
-the former set; one that dies during the moves leaves a staged manifest, and whoever comes next
-finishes the moves.
+whole and only has to be moved, file by file, manifest last; each former file is kept until then. A
+process that dies before that leaves the former set; one that dies during the moves leaves a staged
+manifest, and whoever comes next finishes the moves. A move that the system refuses, as Windows does
+while Excel holds a file open, takes back those before it. One process at a time writes; a reader
+needs no lock, for it reads a whole staged set where there is one.
 """
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from matcher import records
-from matcher.errors import DataError, ForeignOutput, MatcherError
+from matcher.errors import DataError, ForeignOutput, MatcherError, OutputInUse
+from matcher.outputs import check_room, flush_folder, locked, write
 from matcher.report.page import page_html
 from matcher.report.rejected import rejected_csv
 from matcher.report.workbook import workbook_bytes
@@ -26,6 +29,9 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 FILES = ("shortlist.jsonl", "run.trec", "shortlist.xlsx", "shortlist.html", "rejected.csv")
 _STAGED = ".staged"
+_PART = f"{MANIFEST}.part"  # in the staged set, until it is whole
+_FORMER = "former"  # in the staged set, what its files have taken the place of
+_TRIES = 3
 
 
 class SavedRun(Mapping[str, Mapping[str, float]]):
@@ -70,18 +76,20 @@ def load_run(folder: Path | str) -> SavedRun:
     folder = Path(folder)
     _finish(folder)
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        content = (folder / FILES[0]).read_bytes()
+        told, content = _current(folder, MANIFEST), _current(folder, FILES[0])
+        manifest = json.loads(told)
         expected = manifest["outputs"][FILES[0]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = (
             f"{folder} は matcher match の出力ではありません。フォルダー名を確かめてください。"
         )
         raise DataError(message) from error
-    if _sha256(content) != expected:
-        message = f"{folder / FILES[0]} は実行後に書き換えられています。実行をやり直してください。"
-        raise DataError(message)
-    return SavedRun(manifest, from_lines(content.decode("utf-8")))
+    if _sha256(content) == expected:
+        return SavedRun(manifest, from_lines(content.decode("utf-8")))
+    if _current(folder, MANIFEST) != told:
+        return load_run(folder)  # another set came in between the two
+    message = f"{folder / FILES[0]} は実行後に書き換えられています。実行をやり直してください。"
+    raise DataError(message)
 
 
 def check_folder(folder: Path, *, overwrite: bool = False) -> None:
@@ -91,24 +99,15 @@ def check_folder(folder: Path, *, overwrite: bool = False) -> None:
         ForeignOutput: it is a file, or holds a file of these names that this program did not
             write or that somebody has edited since, unless it may be overwritten; or a folder of
             such a name.
+        OutputInUse: another run is being written there.
+        OSError: nothing may be written there, or another program holds one of the files open.
     """
-    if folder.is_file():
-        message = f"出力先 {folder} はファイルです。フォルダー名を指定してください。"
-        raise ForeignOutput(message)
-    _settle(folder)
-    outputs = _written(folder)
-    for name in (*FILES, MANIFEST):
-        path = folder / name
-        if path.is_dir():
-            message = f"{path} はフォルダーです。別の --out を指定してください。"
-            raise ForeignOutput(message)
-        ours = bool(outputs) if name == MANIFEST else outputs.get(name) == _file_sha256(path)
-        if path.exists() and not ours and not overwrite:
-            message = (
-                f"{path} は前回の実行のあとに編集されたか、別に作られたファイルです。"
-                "別の --out を指定するか、上書きしてよければ --overwrite を付けてください。"
-            )
-            raise ForeignOutput(message)
+    _require_folder(folder)
+    check_room(folder)
+    if folder.exists():
+        with locked(folder):
+            _settle(folder)
+            _check_files(folder, overwrite=overwrite)
 
 
 def write_run(
@@ -125,9 +124,9 @@ def write_run(
     `facts` are what the manifest says beside format, output hashes and time of writing.
 
     Raises:
-        ForeignOutput: as `check_folder`.
+        ForeignOutput, OutputInUse, OSError: as `check_folder`; the former set is still whole.
     """
-    check_folder(folder, overwrite=overwrite)
+    _require_folder(folder)
     contents = {
         "shortlist.jsonl": to_lines(shortlists).encode("utf-8"),
         "run.trec": run_lines(shortlists).encode("utf-8"),
@@ -136,41 +135,128 @@ def write_run(
         "rejected.csv": rejected_csv(faults),
     }
     outputs = {name: _sha256(content) for name, content in contents.items()}
-    manifest: records.Json = {"format": FORMAT, **facts, "outputs": outputs}
+    manifest = records.sealed({"format": FORMAT, **facts, "outputs": outputs})
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        _settle(folder)
+        _check_files(folder, overwrite=overwrite)
+        _replace(folder, contents, manifest)
+    return manifest
+
+
+def _require_folder(folder: Path) -> None:
+    if folder.is_file():
+        message = f"出力先 {folder} はファイルです。フォルダー名を指定してください。"
+        raise ForeignOutput(message)
+
+
+def _check_files(folder: Path, *, overwrite: bool) -> None:
+    """Nothing, where each file may be written over, and nobody holds it."""
+    outputs = _written(folder)
+    for name in (*FILES, MANIFEST):
+        path = folder / name
+        if path.is_dir():
+            message = f"{path} はフォルダーです。別の --out を指定してください。"
+            raise ForeignOutput(message)
+        ours = bool(outputs) if name == MANIFEST else outputs.get(name) == _file_sha256(path)
+        if path.exists() and not ours and not overwrite:
+            message = (
+                f"{path} は前回の実行のあとに編集されたか、別に作られたファイルです。"
+                "別の --out を指定するか、上書きしてよければ --overwrite を付けてください。"
+            )
+            raise ForeignOutput(message)
+        if path.exists():
+            path.replace(path)  # changes nothing; Windows refuses it while Excel holds the file
+
+
+def _replace(folder: Path, contents: Mapping[str, bytes], manifest: records.Json) -> None:
+    """Put a set in the place of the former one; the former one stays where that is refused."""
     staged = folder / _STAGED
-    staged.mkdir(parents=True)
+    staged.mkdir()
     try:
         for name, content in contents.items():
-            _write(staged / name, content)
-        part = staged / f"{MANIFEST}.part"
-        _write(part, json.dumps(manifest, ensure_ascii=False, indent=2).encode("utf-8"))
-        part.replace(staged / MANIFEST)  # in one step: half a manifest would pass for a whole set
+            write(staged / name, content)
+        write(staged / _PART, json.dumps(manifest, ensure_ascii=False, indent=2).encode("utf-8"))
+        flush_folder(staged)
+        # In one step: half a manifest would pass for a whole set.
+        (staged / _PART).replace(staged / MANIFEST)
+        _settle(folder)
+    except OSError:
+        if (staged / MANIFEST).exists():
+            (staged / MANIFEST).replace(staged / _PART)  # from here on the former set comes back
+        raise
     finally:
         try:
             _settle(folder)
         except KeyboardInterrupt:
             _settle(folder)  # a whole set that has begun to move in is moved in whole
             raise
-    return manifest
 
 
 def _settle(folder: Path) -> None:
-    """Finish what an interrupted run left: a whole staged set moves in, a partial one goes."""
-    _finish(folder)
+    """Finish what was begun: a whole staged set moves in, one that was refused or partial goes.
+
+    Only for whoever holds the lock of the folder.
+    """
     staged = folder / _STAGED
-    if staged.is_dir():
-        shutil.rmtree(staged)
+    if not staged.is_dir():
+        return
+    if (staged / MANIFEST).exists():
+        _move_in(folder, staged)
+    elif (staged / _PART).exists() and (staged / _FORMER).is_dir():
+        _take_back(folder, staged)
+    shutil.rmtree(staged)
+
+
+def _move_in(folder: Path, staged: Path) -> None:
+    """Move a whole staged set in, its manifest last; each step may be the last of this process."""
+    flush_folder(staged)
+    flush_folder(folder)
+    former = staged / _FORMER
+    former.mkdir(exist_ok=True)
+    for name in FILES:
+        if (staged / name).exists():
+            if (folder / name).exists():
+                (folder / name).replace(former / name)
+            (staged / name).replace(folder / name)
+    (staged / MANIFEST).replace(folder / MANIFEST)
+    flush_folder(folder)
+
+
+def _take_back(folder: Path, staged: Path) -> None:
+    """Undo what `_move_in` has done so far; each step may be the last of this process."""
+    former = staged / _FORMER
+    for name in FILES:
+        if not (staged / name).exists():
+            (folder / name).replace(staged / name)
+        if (former / name).exists():
+            (former / name).replace(folder / name)
+    flush_folder(folder)
+    former.rmdir()  # the former set is back: from here on the staged one is only to be removed
 
 
 def _finish(folder: Path) -> None:
-    """Move a whole staged set in, its manifest last; a partial one may still be being written."""
+    """Let a reader finish the moves of a process that died, where it may and nobody is at it."""
     staged = folder / _STAGED
-    if not (staged / MANIFEST).exists():
-        return
-    for name in (*FILES, MANIFEST):
-        if (staged / name).exists():
-            (staged / name).replace(folder / name)
-    shutil.rmtree(staged)
+    if (staged / MANIFEST).exists() or (staged / _FORMER).is_dir():
+        with suppress(OSError, OutputInUse), locked(folder, patience=0):
+            _settle(folder)
+
+
+def _current(folder: Path, name: str) -> bytes:
+    """A file of the set that counts, wherever it is by now.
+
+    That is a whole staged set; without one, or where it is being taken back, the former set.
+    """
+    staged = folder / _STAGED
+    for _ in range(_TRIES):  # it may be moved between a look and a read
+        moved = staged if (staged / MANIFEST).exists() else staged / _FORMER
+        if moved == staged or (staged / _PART).exists():
+            with suppress(FileNotFoundError):
+                return (moved / name).read_bytes()
+        with suppress(FileNotFoundError):
+            return (folder / name).read_bytes()
+    raise FileNotFoundError(folder / name)
 
 
 def _written(folder: Path) -> Mapping[str, str]:
@@ -182,17 +268,18 @@ def _written(folder: Path) -> Mapping[str, str]:
         return {}  # not ours: whatever stands here is somebody else's
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that it is on the disk before the next one is begun."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _file_sha256(path: Path) -> str:
     return _sha256(path.read_bytes()) if path.is_file() else ""
 
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def read_current(folder: Path, name: str) -> bytes | None:
+    """A file of the set that counts, finished first if need be; None where there is none."""
+    _finish(folder)
+    try:
+        return _current(folder, name)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None

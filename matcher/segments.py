@@ -11,13 +11,10 @@ import duckdb
 
 from matcher import records
 from matcher.errors import StaleCatalog
+from matcher.offline import DUCKDB
+from matcher.outputs import flush_folder
 from matcher.types import Company, Fault
 
-# DuckDB fetches an extension over the network at first use; json is built in.
-OFFLINE: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 _LARGE = 2**26  # bytes; larger files are checked by sample when a catalog is opened
 _PIECES, _PIECE = 64, 2**16  # of a sample, and their bytes
 _COLUMNS = {
@@ -64,16 +61,9 @@ def flush(segment: Path) -> None:
         if path.is_file():
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
-
-
-def replace_text(path: Path, content: str) -> None:
-    """Put a text in a file's place in one step that survives a crash."""
-    staged = path.with_name(f".staged-{path.name}")
-    with staged.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
+        else:
+            flush_folder(path)
+    flush_folder(segment)
 
 
 def samples(segment: Path) -> dict[str, str]:
@@ -120,7 +110,7 @@ def verify(
 
 def write_records(path: Path, companies: Sequence[Company], faults: Sequence[Fault]) -> None:
     """Records and faults as the tables `companies` and `faults` of a new DuckDB file."""
-    with duckdb.connect(str(path), config=OFFLINE) as connection:
+    with duckdb.connect(str(path), config=DUCKDB) as connection:
         rows = [records.to_json(company) for company in companies]
         _fill(connection, path.with_name("companies.jsonl"), _COLUMNS, rows)
         rows = [asdict(fault) for fault in faults]
@@ -153,7 +143,7 @@ def _fill(
 
 def read_records(path: Path) -> tuple[tuple[Company, ...], tuple[Fault, ...]]:
     """What `write_records` wrote, in its order."""
-    with duckdb.connect(str(path), read_only=True, config=OFFLINE) as connection:
+    with duckdb.connect(str(path), read_only=True, config=DUCKDB) as connection:
         companies = _select(connection, "companies", list(_COLUMNS))
         faults = _select(connection, "faults", list(_FAULT_COLUMNS))
     for row in companies:

@@ -71,7 +71,8 @@ class Settings:
             names = "dense_weight・words_weight・bigrams_weight"
             message = f"設定の {names} は、少なくとも1つを0より大きくしてください。"
             raise MatcherError(message)
-        for name, most in (("sdgs_weight", 0.1), ("bm25_b", 1)):
+        ones = ("bm25_b", 1), ("fair_likely", 1), ("near_likely", 1)  # shares and probabilities
+        for name, most in (("sdgs_weight", 0.1), *ones):
             if getattr(self, name) > most:
                 message = f"設定の {name} は {most} 以下にしてください（{getattr(self, name)}）。"
                 raise MatcherError(message)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from matcher import codes, text
 from matcher.columns import extra_cell
 from matcher.errors import MatcherError
-from matcher.tables import fold_header
+from matcher.tables.header import fold_header
 from matcher.trec import QrelsSource, read_qrels
 from matcher.types import Company, Issue, Qrels
 

@@ -12,6 +12,7 @@ from functools import cache
 
 import fugashi
 
+from matcher.codes import RADICALS
 from matcher.types import Company, Issue
 
 # Parts of speech that carry content in UniDic, but for sub-classes that support another word.
@@ -32,6 +33,8 @@ _SENTENCE = re.compile(r"[^。｡！？!?\n]+[。｡！？!?]*[」｣』）)]*")
 _CLAUSE = re.compile(r"(?:[^、､，,;；]|(?<=\d)[，,](?=\d))+[、､，,;；]*")  # 1,000 is one number
 _RUN = re.compile(r"\w+")
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+# U+FDFA alone becomes eighteen letters in NFKC: a short cell would be searched by a book.
+_FOLDED: dict[int, int | str] = {**RADICALS, 0xFDFA: " ", 0xFDFB: " "}
 _LONG_SENTENCE = 120  # characters; a longer one is quoted by clauses
 _LONG_LATTICE = 2000  # characters given to the tagger at once: its lattice grows with the sentence
 
@@ -58,7 +61,8 @@ def company_text(company: Company) -> str:
 
 def normalise(text: str) -> str:
     """The text in NFKC without controls, invisible marks and lone surrogates; newlines stay."""
-    folded = unicodedata.normalize("NFKC", "".join(map(_visible, text)))
+    seen = "".join(map(_visible, text)).translate(_FOLDED)
+    folded = unicodedata.normalize("NFKC", seen)
     return "".join(map(_visible, folded))
 
 

@@ -16,7 +16,8 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from matcher.errors import DataError
 from matcher.fields import read_id, shown
-from matcher.tables import fold_header, read_text
+from matcher.tables import read_text
+from matcher.tables.header import fold_header
 from matcher.types import Qrels, Run, Shortlist
 
 _ISSUE = ("issue_id", "query_id", "q_id", "qid", "query", "topic", "課題ID")

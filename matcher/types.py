@@ -12,6 +12,8 @@ Rows = NDArray[np.int64]  # positions in the companies of a catalog
 Scores = NDArray[np.float64]  # higher is better, always
 Qrels = Mapping[str, Mapping[str, int]]  # issue_id → company_id → grade 0..3
 Run = Mapping[str, Mapping[str, float]]  # issue_id → company_id → score
+# Headers, and for each row a digest of every cell, then its id: what tells which cell was changed.
+Fingerprints = Mapping[str, Sequence[str]]
 Advance = Callable[[int], None]  # told how many more items are done; draws the progress bar
 
 RegionRule = Literal["serves", "prefecture", "block", "any"]
@@ -83,6 +85,7 @@ class Reading(Generic[T]):
     rejected: int  # rows that could not be used
     records: tuple[T, ...]  # in id order
     faults: tuple[Fault, ...]  # in row order
+    fingerprints: Fingerprints | None = None  # None: of no table, or of one too large
 
     def __len__(self) -> int:
         return len(self.records)

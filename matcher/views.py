@@ -12,7 +12,7 @@ import duckdb
 
 from matcher.errors import MatcherError
 from matcher.run import FILES, MANIFEST, load_run
-from matcher.segments import OFFLINE
+from matcher.offline import DUCKDB
 from matcher.trec import QrelsSource, read_qrels
 from matcher.types import Qrels
 
@@ -121,7 +121,7 @@ def open_views(
         load_run(folder)
     judged = {} if qrels is None else read_qrels(qrels)
     try:
-        connection = duckdb.connect(str(database), config=OFFLINE)
+        connection = duckdb.connect(str(database), config=DUCKDB)
     except duckdb.Error as error:
         raise _unusable(database) from error
     try:

@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
-    if config.getoption("--write-tried") and not session.testsfailed:
+    if config.stash[_TRIED] and not session.testsfailed:
         PAGE.write_text(page(config.stash[_TRIED]), encoding="utf-8")
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from examples import COMPANIES, LINES, Crash, FakeEncoder, changed, crash_at, write_table
 
-from matcher import bridge, segments
-from matcher.catalog import FORMAT, Catalog, check_folder
+from matcher import bridge, records, segments
+from matcher.catalog import Catalog
 from matcher.corpus import read_companies
 from matcher.errors import DataError, ForeignOutput, MatcherError, StaleCatalog
 from matcher.settings import Settings
+from matcher.shelf import FORMAT, check_folder
 from matcher.types import Company, Constraint
 
 
@@ -383,7 +384,8 @@ def test_part_of_another_catalog_is_noticed(catalog, tmp_path, fake, part, name)
         shutil.copyfile(other / part, segment / part)
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(manifest | {"files": segments.hashes(segment)}), encoding="utf-8")
+    whole = records.sealed(manifest | {"files": segments.hashes(segment)})
+    path.write_text(json.dumps(whole), encoding="utf-8")
     with pytest.raises(StaleCatalog, match=f"目録: 12 社、{name}: 5 社分.*matcher build"):
         Catalog.open(folder)
 

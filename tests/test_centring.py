@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.embed.centring import PRIOR_ROWS, Centring
+from matcher.embed.centring import PRIOR_ROWS, Centring, sound
+from matcher.errors import MatcherError
 
 
 def rows(*vectors):
@@ -119,3 +120,18 @@ def test_centring_leaves_its_arguments_alone():
     before = vectors.copy()
     Centring.fit(vectors, vectors, vectors).documents(vectors)
     assert np.array_equal(vectors, before)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0])
+def test_a_vector_without_direction_is_refused_on_both_sides(value):
+    fitted = Centring.fit(rows([1, 0]), rows([0, 1]), rows([0, 1]))
+    spoilt = rows([1, 0], [value, 0])
+    for use in (sound, fitted.queries, fitted.documents):
+        with pytest.raises(MatcherError, match="使えないベクトル"):
+            use(spoilt)
+
+
+def test_sound_vectors_are_as_they_came():
+    vectors = random_rows(1, 5)
+    assert sound(vectors) is vectors
+    assert len(sound(vectors[:0])) == 0

@@ -129,7 +129,7 @@ def test_evaluate_as_json_against_another_run(call, matched, tmp_path):
 def test_demo_is_the_main_job_on_the_shipped_data(call, out):
     status, shown, _ = call("demo", "--out", out)
     assert status == 0
-    assert "課題 52件" in shown
+    assert "課題 52行 ＝ 候補あり 52\n企業 110行 ＝ 採用 110\n" in shown
     before = contents(out)
     data = data_folder()
     call("match", data / "issues.csv", data / "companies.csv", "--out", out, "--quiet")
@@ -171,8 +171,9 @@ def test_options_reach_the_run(call, issues_csv, companies_csv, out, tmp_path):
 
 
 def test_help_of_every_command_is_japanese_and_ends_well(call):
-    trained = ("train-encoder", "export-encoder")
-    commands = ("match", "build", "show", "evaluate", "demo", *trained, "doctor")
+    trained = ("check", "completion", "train-encoder", "export-encoder")
+    again = ("verify", "replay")
+    commands = ("match", "build", "show", "evaluate", "demo", *trained, *again, "doctor")
     for command in commands:
         status, shown, _ = call(command, "--help")
         assert status == 0
@@ -189,6 +190,105 @@ def test_help_tells_how_each_stage_is_switched(call):
     for told in (match, build):
         assert "bundled-plain" in told
         assert ".safetensors" in told
+
+
+# Tables checked without matching
+
+
+def test_check_says_what_each_table_is_and_loads_no_model(
+    call, monkeypatch, issues_csv, companies_csv
+):
+    monkeypatch.setattr("matcher.job.load_encoder", None)
+    status, shown, errors = call("check", issues_csv, companies_csv)
+    assert (status, errors) == (0, [])
+    assert "issues.csv　課題の表" in shown
+    assert "companies.csv　企業の表" in shown
+    assert "府中市" in shown
+
+
+def test_check_of_unusable_files_says_so_of_each_and_checks_the_others(
+    call, issues_csv, tmp_path, tried
+):
+    (tmp_path / "空.csv").write_bytes(b"")
+    status, shown, errors = call("check", tmp_path / "空.csv", issues_csv, tmp_path / "ない.csv")
+    assert (status, len(errors)) == (2, 2)
+    assert "0バイト" in errors[0] and "見つかりません" in errors[1]
+    assert "issues.csv　課題の表" in shown
+    tried(
+        2,
+        "matcher check に、使える表と空のファイルを一緒に渡す",
+        "使える表は点検し、空のファイルは理由を示す（終了状態 2）",
+        errors[0],
+    )
+
+
+def test_check_is_strict_only_when_told_to_be(call, tmp_path):
+    path = write_table(tmp_path / "i.csv", changed(ISSUES, 0, 課題名=""))
+    assert call("check", path)[0] == 0
+    assert call("check", path, "--strict")[0] == 1
+    assert call("check", path, tmp_path / "ない.csv", "--strict")[0] == 2
+
+
+def test_quiet_check_only_counts_what_is_wrong(call, issues_csv, companies_csv):
+    status, shown, errors = call("check", issues_csv, companies_csv, "--quiet")
+    assert (status, shown) == (0, "")
+    assert errors == ["issues.csv: 問題 1件（除外0件、警告1件）。"]
+
+
+def test_check_as_json_accounts_for_every_file(call, issues_csv, tmp_path):
+    out = tmp_path / "o"
+    status, shown, errors = call("check", issues_csv, tmp_path / "ない.csv", "--json", "--out", out)
+    found = json.loads(shown)
+    assert status == 2
+    assert [one["file"] for one in found] == ["issues.csv", "ない.csv"]
+    assert found[0]["rows"] == found[0]["usable"] == 6
+    assert found[0]["corrected"] == str(out / "issues_直し.xlsx")
+    assert found[1]["error"] == errors[-1]
+
+
+def test_a_corrected_table_is_input_again(call, companies_csv, tmp_path, out):
+    rows = changed([{**row, "団体コード": ""} for row in ISSUES], 0, 団体コード="２８１００")
+    issues = write_table(tmp_path / "i.csv", rows)
+    status, shown, _ = call("check", issues, "--out", tmp_path / "直し.xlsx")
+    assert status == 0
+    assert f"直した表を {tmp_path / '直し.xlsx'} に書きました。" in shown
+    assert call("match", issues, companies_csv, "--out", out, "--quiet")[0] == 0
+    before = contents(out)
+    again = ("match", tmp_path / "直し.xlsx", companies_csv, "--out", out, "--quiet")
+    assert call(*again)[0] == 0
+    same = {"shortlist.jsonl", "run.trec", "shortlist.xlsx", "shortlist.html"}
+    assert {name: contents(out)[name] for name in same} == {name: before[name] for name in same}
+
+
+def test_check_writes_over_nothing_unless_told_to(call, issues_csv, tmp_path):
+    command = ("check", issues_csv, "--out", tmp_path / "直し.xlsx", "--quiet")
+    assert call(*command)[0] == 0
+    status, _, errors = call(*command)
+    assert status == 2
+    assert "--overwrite" in errors[0]
+    assert call(*command, "--overwrite")[0] == 0
+
+
+def test_check_as_another_kind_is_refused_with_what_lacks(call, issues_csv):
+    status, _, errors = call("check", issues_csv, "--as", "companies")
+    assert status == 2
+    assert "企業名（name）" in errors[0]
+    assert call("check", issues_csv, "--as", "課題")[0] == 2
+
+
+def test_quiet_commands_print_nothing_on_standard_output(call, issues_csv, companies_csv, tmp_path):
+    quiet = ("--quiet", "--log", tmp_path / "log")
+    assert call("match", issues_csv, companies_csv, "--out", tmp_path / "o", *quiet)[1] == ""
+    assert call("build", companies_csv, "--catalog", tmp_path / "c", *quiet)[1] == ""
+    assert call("check", issues_csv, "--out", tmp_path / "x.xlsx", *quiet)[1] == ""
+
+
+def test_a_summary_accounts_for_every_row(call, tmp_path, out):
+    issues = write_table(tmp_path / "i.csv", [*changed(ISSUES, 0, 課題名=""), ISSUES[1]])
+    companies = write_table(tmp_path / "c.csv", changed([*COMPANIES, COMPANIES[3]], 0, 企業名=""))
+    shown = call("match", issues, companies, "--out", out)[1]
+    assert "課題 7行 ＝ 候補あり 2 ＋ 候補なし 2 ＋ 内容不足 1 ＋ 重複 1 ＋ 除外 1\n" in shown
+    assert "企業 13行 ＝ 採用 11 ＋ 重複 1 ＋ 除外 1\n" in shown
 
 
 # Reader and bridge, on and off
@@ -691,12 +791,16 @@ few = ["match", "few.csv", "catalog", "--out", "run"]
 for arguments in (
     ["build", "some.csv", "--catalog", "catalog"],
     few,
+    ["check", "few.csv", "some.csv", "--out", "checked"],
+    ["completion", "bash"],
     ["show", "iss-002", "--run", "run"],
     ["evaluate", "run", data + "/qrels.tsv", "--against", "run/run.trec", "--slices",
      "--out", "evaluation.xlsx"],
     ["label", "run", "--out", "labels", "--judges", "1"],
     ["settle", "judgements.csv", "--out", "settled"],
     ["outcomes", "happened.csv", "--run", "run", "--out", "happened"],
+    ["verify", "run", "--companies", "catalog"],
+    ["replay", "run", "--companies", "catalog"],
     ["--help"],
 ):
     try:
@@ -733,8 +837,8 @@ def test_every_command_without_a_network_writes_nothing_but_its_outputs(tmp_path
     assert list(home.rglob("*")) == []
     assert list(scratch.rglob("*")) == []
     assert sorted(path.name for path in work.iterdir()) == [
-        "catalog", "evaluation.xlsx", "few.csv", "happened", "happened.csv", "judgements.csv",
-        "labels", "run", "settled", "some.csv",
+        "catalog", "checked", "evaluation.xlsx", "few.csv", "happened", "happened.csv",
+        "judgements.csv", "labels", "run", "settled", "some.csv",
     ]  # fmt: skip
     assert sorted(path.name for path in (work / "run").iterdir()) == NAMES
 

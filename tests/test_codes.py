@@ -13,8 +13,10 @@ from matcher.codes import (
     find_in_address,
     find_municipality,
     goals,
+    is_personal_number,
     municipality_by_code,
     municipality_check_digit,
+    northern_village,
     prefecture_code,
     prefecture_name,
 )
@@ -178,6 +180,60 @@ def test_a_ward_name_shared_with_designated_cities_is_not_tokyo_alone():
 def test_every_municipality_is_found_alone_within_its_prefecture():
     for one in codes._by_five_digits().values():
         assert find_municipality(one.name, one.prefecture) == (one,)
+
+
+def test_other_shapes_of_any_letter_find_the_same_place():
+    shapes = {group[0]: group for group in codes._SHAPES.split()}
+    for one in codes._by_five_digits().values():
+        for at, letter in enumerate(one.name):
+            for other in shapes.get(codes._plain(letter), letter):
+                written = one.name[:at] + other + one.name[at + 1 :]
+                assert find_municipality(written, one.prefecture) == (one,)
+
+
+def test_only_kashima_may_become_two_places_by_the_shape_of_a_letter():
+    spellings: dict[str, list[str]] = {}
+    for name in codes._by_name():
+        spellings.setdefault(codes._plain(name), []).append(name)
+    assert [them for them in spellings.values() if len(them) > 1] == [["鹿嶋市", "鹿島市"]]
+    assert names("鹿島市") == ["佐賀県鹿島市"]
+    assert names("鹿嶌市") == ["茨城県鹿嶋市", "佐賀県鹿島市"]
+    assert names("鹿島市", "08") == names("茨城県鹿島市") == ["茨城県鹿嶋市"]
+
+
+def test_every_letter_with_other_shapes_stands_in_a_name_and_in_one_group():
+    letters = {codes._plain(char) for name in codes._by_name() for char in name}
+    groups = codes._SHAPES.split()
+    assert {group[0] for group in groups} <= letters
+    every = "".join(groups)
+    assert len(set(every)) == len(every)
+
+
+def test_prefectures_are_read_in_old_letters():
+    for code in ALL_PREFECTURES:
+        assert prefecture_code(prefecture_name(code).replace("県", "縣")) == code
+    assert prefecture_code("廣島縣") == "34"
+    assert prefecture_code("德島") == "36"
+    assert prefecture_code("\u2ed1野県") == "20"  # as a PDF gives 長
+
+
+@pytest.mark.parametrize(
+    ("number", "proven"),
+    [
+        *(("123456789018", True), ("123456789017", False), ("023456789018", False)),
+        *(("000000000000", True), ("12345678901", False), ("１２３４５６７８９０１８", False)),
+    ],
+)
+def test_a_personal_number_is_proven_by_its_last_digit(number, proven):
+    assert is_personal_number(number) is proven
+
+
+@pytest.mark.parametrize(
+    ("code", "village"),
+    [("01695", "色丹村"), ("016951", "色丹村"), ("016952", ""), ("01694", ""), ("01700", "蘂取村")],
+)
+def test_the_villages_of_the_northern_territories_have_codes(code, village):
+    assert northern_village(code) == village
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from matcher.codes import ALL_PREFECTURES, data_folder
 from matcher.columns import COMPANY_HEADERS, ISSUE_HEADERS
 from matcher.corpus import read_companies, read_issues
 from matcher.errors import DataError, MatcherError
-from matcher.tables import fold_header
+from matcher.tables.header import fold_header
 from matcher.trec import read_qrels
 from matcher.types import Company, Issue, Reading
 

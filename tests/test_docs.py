@@ -4,13 +4,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openpyxl
 import pytest
+from examples import COMPANIES, ISSUES
 
-from matcher import job
+from matcher import job, run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+CRON = (ROOT / "docs" / "cron.md").read_text(encoding="utf-8")
 
 
 def _blocks(page):
@@ -104,3 +107,93 @@ def test_every_notebook_stands_in_the_readme():
         assert f"(notebooks/{path.name})" in README
     for name in re.findall(r"\((notebooks/[^)]+|docs/[^)]+)\)", README):
         assert (ROOT / name).exists(), name
+
+
+# The page on unattended runs
+
+
+def test_every_command_on_unattended_runs_exists_with_its_options():
+    called = re.findall(r'^(?:"\$matcher"|"%matcher%"|matcher) (\S+) (.+)$', CRON, re.MULTILINE)
+    assert {name for name, _ in called} == {"check", "match", "build"}
+    for name in {name for name, _ in called}:
+        told = subprocess.run(
+            [sys.executable, "-m", "matcher", name, "--help"], capture_output=True, encoding="utf-8"
+        ).stdout
+        words = {word for one, line in called if one == name for word in line.split()}
+        assert all(word in told for word in words if word.startswith("--")), name
+
+
+def test_every_event_of_the_log_is_on_the_page():
+    source = (ROOT / "matcher" / "log.py").read_text(encoding="utf-8")
+    events = set(re.findall(r'\.tell\(\s*"([a-z]+)"', source))
+    assert {"start", "input", "end"} <= events
+    assert all(f"`{event}`" in CRON for event in events)
+
+
+QUICK = """#!{python}
+import matcher.bridge, matcher.job, matcher.pipeline, sys
+sys.path.insert(0, {tests!r})
+from examples import LINES, FakeEncoder, FakeReader
+matcher.bridge.shipped = lambda: LINES
+matcher.job.load_encoder = lambda *_, **__: FakeEncoder()
+matcher.job.load_reader = matcher.pipeline.load_reader = lambda *_, **__: FakeReader()
+from matcher.cli import main
+main()
+"""
+
+
+def _installed(folder):
+    """The script of the page as it would stand in this folder, and the folder it works in."""
+    (script,) = (text for language, text in _blocks(CRON) if text.startswith("#!/bin/sh"))
+    work, command = folder / "srv 課", folder / "bin" / "matcher"
+    work.mkdir()
+    command.parent.mkdir()
+    command.write_text(
+        QUICK.format(python=sys.executable, tests=str(ROOT / "tests")), encoding="utf-8"
+    )
+    script = script.replace("/opt/matcher/bin/matcher", str(command))
+    (work / "monthly.sh").write_text(script.replace("/srv/matcher", f'"{work}"'), encoding="utf-8")
+    for path in (command, work / "monthly.sh"):
+        path.chmod(0o700)
+    return work
+
+
+def _write_book(path, rows):
+    book = openpyxl.Workbook()
+    for row in (list(rows[0]), *(list(row.values()) for row in rows)):
+        book.active.append(row)
+    book.save(path)
+
+
+def _run_by_cron(work):
+    """The script as cron runs it: without HOME and without LANG."""
+    return subprocess.run(
+        [work / "monthly.sh"], env={"PATH": "/usr/bin:/bin"}, cwd="/", capture_output=True
+    )
+
+
+@pytest.mark.skipif(not Path("/bin/sh").exists(), reason="the script is one for /bin/sh")
+def test_the_monthly_script_runs_is_silent_when_all_is_well_and_says_what_is_not(tmp_path):
+    work = _installed(tmp_path)
+    _write_book(work / "企業.xlsx", COMPANIES)
+    _write_book(work / "課題.xlsx", ISSUES[:3])
+    done = _run_by_cron(work)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    (out,) = (work / "out").iterdir()
+    assert re.fullmatch(r"\d{4}-\d\d", out.name)
+    assert sorted(path.name for path in out.iterdir()) == sorted([*run.FILES, run.MANIFEST])
+
+    _write_book(work / "課題.xlsx", [*ISSUES[:2], {**ISSUES[2], "課題名": ""}])
+    done = _run_by_cron(work)
+    told = done.stderr.decode("utf-8")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert "除外1件" in told and "終了状態 1" in told and "event=end status=1" in told
+    assert len((out / "shortlist.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+
+    _write_book(work / "課題.xlsx", [{"氏名": "山田"}])
+    done = _run_by_cron(work)
+    assert done.returncode == 2
+    assert "課題.xlsx" in done.stderr.decode("utf-8")
+    assert len((out / "shortlist.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+    ends = re.findall(r"event=end status=(\d)", (work / "log" / "matcher.log").read_text("utf-8"))
+    assert ends == ["0", "0", "0", "1", "2"]

@@ -6,12 +6,14 @@ from hypothesis import strategies as st
 
 from matcher.codes import goals
 from matcher.fields import (
+    find_length,
     find_personal,
     parse_date,
     read_company_id,
     read_deadline,
     read_goals,
     read_id,
+    read_issue_id,
     shown,
 )
 
@@ -110,6 +112,11 @@ def test_any_text_is_read_or_reported(text):
         ("2026年度", date(2027, 3, 31)),
         ("令和8年度", date(2027, 3, 31)),
         ("2026-03-31 17:00", date(2026, 3, 31)),
+        ("令和8年3月31日 17時から18時", date(2026, 3, 31)),
+        ("令和8年3月中旬", None),
+        ("2026年3月31日頃", None),
+        ("2026年4月1日〜6月30日", None),
+        ("2026年4月1日から", None),
         ("2/30", None),
         ("2026/2/30", None),
         ("2026/13/1", None),
@@ -133,8 +140,41 @@ def test_a_deadline_that_is_no_day_is_said():
     assert [one.value for one in read_deadline("２月３０日")] == ["２月３０日"]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("平成32年4月1日", "平成はもう終わった元号です"),
+        ("S64.1.8", "昭和はもう終わった元号です"),
+        ("46112", "2026-03-31 と読みました"),
+    ],
+)
+def test_a_deadline_that_is_told_oddly_is_read_and_said(text, told):
+    (finding,) = read_deadline(text)
+    assert told in finding.problem
+    assert parse_date(text)
+
+
+@pytest.mark.parametrize("text", ["平成31年4月30日", "S64.1.7", "平成31年度", "令和8年3月31日"])
+def test_a_deadline_in_its_own_era_is_not_spoken_of(text):
+    assert read_deadline(text) == ()
+
+
 def test_an_id_is_normalised():
     assert read_id(" ｉｓｓ－００１ ") == "iss-001"
+    assert read_id("i\u200bss\ufe0f-1\u202e") == "iss-1"
+    assert read_id("\u200b \u3000") == ""
+
+
+def test_an_issue_id_that_holds_a_personal_number_is_refused():
+    given, (finding,) = read_issue_id("No.1234-5678-9018")
+    assert (given, finding.severity) == ("", "除外")
+    assert "9018" not in str(finding)
+    assert read_issue_id("123456789017") == ("123456789017", ())
+
+
+def test_an_id_as_long_as_a_text_is_said():
+    assert find_length("issue_id", "a" * 60) == ()
+    assert "61文字" in find_length("issue_id", "a" * 61)[0].problem
 
 
 @pytest.mark.parametrize(
@@ -150,7 +190,13 @@ def test_a_wrong_corporate_number_is_kept_and_said():
     assert [one.severity for one in findings] == ["警告"]
 
 
-@pytest.mark.parametrize("text", ["123456789018", "1234-5678-9018", "１２３４５６７８９０１８"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("123456789018", "1234-5678-9018", "１２３４５６７８９０１８", "1.23456789018E+11"),
+        *("No.123456789018", "123456789017", "123456789018.0"),
+    ],
+)
 def test_twelve_digits_are_refused_and_never_repeated(text):
     given, (finding,) = read_company_id(text)
     assert given == ""
@@ -159,9 +205,11 @@ def test_twelve_digits_are_refused_and_never_repeated(text):
 
 
 def test_a_number_that_excel_has_rounded_is_said():
-    given, findings = read_company_id("1.01E+12")
-    assert given == "1.01E+12"
-    assert "指数" in findings[0].problem
+    for text in ("1.01E+12", "1.01001E+12", "9E+99"):
+        given, findings = read_company_id(text)
+        assert given == text
+        assert "指数" in findings[0].problem
+    assert read_company_id("7.123456789012E+12") == ("7123456789012", ())
 
 
 @pytest.mark.parametrize(
@@ -193,7 +241,7 @@ def test_other_numbers_are_no_personal_data(text):
 def test_a_shown_value_is_short_on_one_line_and_masked():
     assert shown("a\nb") == "a b"
     assert shown("x" * 100) == "x" * 60 + "…"
-    assert shown("№１２３４５６７８９０１８") == "No" + "*" * 12
+    assert shown("№１２３４５６７８９０１８") == "№" + "*" * 12
 
 
 @pytest.mark.parametrize(

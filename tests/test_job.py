@@ -11,6 +11,7 @@ from matcher import job
 from matcher.catalog import Catalog
 from matcher.errors import ForeignOutput, MatcherError, StaleCatalog
 from matcher.job import Options, build_catalog, match_tables
+from matcher.records import is_as_sealed
 from matcher.run import FILES, MANIFEST, load_run
 from matcher.settings import Settings
 
@@ -68,6 +69,7 @@ def test_manifest_has_every_item_of_the_interface(outcome, issues_csv, companies
     assert len(manifest["catalog"]) == 64
     assert manifest["libraries"]["matcher"] == "0.1.0"
     assert {"numpy", "faiss-cpu", "openvino", "fugashi", "bm25s"} <= manifest["libraries"].keys()
+    assert manifest["python"].startswith("3.")
     assert manifest["cpu"]["machine"]
     assert manifest["cpu"]["instruction_set"]
     assert manifest["time"].endswith("+00:00")
@@ -77,8 +79,49 @@ def test_manifest_has_every_item_of_the_interface(outcome, issues_csv, companies
     }
 
 
-def test_manifest_says_nothing_of_the_machine_it_was_made_on(outcome, tmp_path):
+def test_manifest_says_nothing_of_the_machine_it_was_made_on(
+    asked, issues_csv, companies_csv, tmp_path
+):
+    for name in ("model", "reader"):
+        (tmp_path / name).mkdir()
+    bridge = write_table(tmp_path / "橋.csv", BRIDGE)
+    models = {"encoder": str(tmp_path / "model"), "reader": str(tmp_path / "reader")}
+    found = match(issues_csv, companies_csv, tmp_path / "out", bridge=bridge, **models)
     assert str(tmp_path) not in (tmp_path / "out" / MANIFEST).read_text(encoding="utf-8")
+    told = found.manifest["options"]
+    assert (told["encoder"], told["reader"], told["bridge"]) == ("./model", "./reader", "橋.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("bundled", "bundled"),
+        ("bundled-plain", "bundled-plain"),
+        ("intfloat/multilingual-e5-small", "intfloat/multilingual-e5-small"),
+        ("./e5", "./e5"),
+        ("~/models/e5", "./e5"),
+        ("some/where/e5/", "./e5"),
+        ("office.safetensors", "./office.safetensors"),
+    ],
+)
+def test_model_is_told_by_its_name_and_a_path_by_its_last_part(name, told):
+    options = Options(encoder=name, reader=name).told()
+    assert (options["encoder"], options["reader"]) == (told, told)
+
+
+def test_manifest_has_a_digest_for_every_cell_and_no_text_of_one(outcome, tmp_path):
+    known = outcome.manifest["fingerprints"]
+    for side, rows in (("issues", ISSUES), ("companies", COMPANIES)):
+        assert known[side]["columns"] == list(rows[0])
+        assert len(known[side]["rows"]) == len(rows)
+    told = (tmp_path / "out" / MANIFEST).read_text(encoding="utf-8")
+    for row in (*ISSUES, *COMPANIES):
+        texts = (row.get(name) for name in ("課題名", "課題内容", "企業名", "事業内容"))
+        assert not [text for text in texts if text and text in told]
+
+
+def test_manifest_is_under_a_seal(outcome):
+    assert is_as_sealed(outcome.manifest) is True
 
 
 def test_every_row_is_counted_once(tmp_path):

@@ -45,6 +45,13 @@ def test_too_few_pairs_are_refused_in_a_sentence(tables, tmp_path):
     assert not out.exists()
 
 
+def test_training_without_torch_is_refused_in_a_sentence(tables, tmp_path, monkeypatch):
+    (tmp_path / "qrels.tsv").write_text("i-1 0 c-01 3\n", encoding="utf-8")
+    monkeypatch.setattr("matcher.embed.sentence.find_spec", lambda _: None)
+    with pytest.raises(MatcherError, match=r"train-encoder.*torch"):
+        learn.train_encoder(*tables, tmp_path / "qrels.tsv", tmp_path / "own.safetensors")
+
+
 @pytest.mark.parametrize("name", ["there.safetensors", "own.bin"])
 def test_file_that_is_there_or_has_another_ending_is_refused(tables, tmp_path, name):
     (tmp_path / "there.safetensors").write_bytes(b"")

@@ -172,3 +172,14 @@ def test_a_plain_evaluation_has_only_its_own_sheets(tmp_path):
     plain = evaluate(GOOD, QRELS, measures=["NumRet"])
     (tmp_path / "b.xlsx").write_bytes(evaluation_book(plain, {}))
     assert load_workbook(tmp_path / "b.xlsx").sheetnames == ["指標", "課題別", "説明"]
+
+
+def test_names_of_slices_and_runs_are_no_markup_and_no_escape_sequence():
+    names = ("[/]", "[bold]太字[/bold]", "\x1b[31m赤\n二行目")
+    slices = {name: {issue: (name,) for issue in QRELS} for name in names}
+    hostile = evaluate(GOOD, QRELS, others={name: MIXED for name in names}, slices=slices)
+    text = shown(measured.print_evaluation, hostile, TITLES)
+    assert text.count("[bold]太字[/bold]") == 3  # a run, a slice and its group
+    assert "[/] との差" in text
+    assert "[31m赤 二行目 との差" in text
+    assert "\x1b" not in text

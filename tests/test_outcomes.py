@@ -26,7 +26,7 @@ from matcher.outcomes import (
     split_issues,
 )
 from matcher.pipeline import Matcher
-from matcher.tables import fold_header
+from matcher.tables.header import fold_header
 from matcher.trec import read_run
 from matcher.types import Issue, Reading
 

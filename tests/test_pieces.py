@@ -32,6 +32,20 @@ def test_text_within_the_limit_is_one_piece():
     assert cut("短い文。次の文。", count, LIMIT) == ["短い文。次の文。"]
 
 
+def test_sentence_as_long_as_a_book_is_not_counted_to_its_end_for_each_part():
+    counted = []
+
+    def watched(part):
+        counted.append(len(part))
+        return count(part)
+
+    book = "あ" * 20_000
+    parts = cut(book, watched, LIMIT)
+    assert "".join(parts) == book
+    assert {len(part) for part in parts[:-1]} == {LIMIT - 2}
+    assert sum(counted) < 50 * len(book)
+
+
 def test_long_text_is_cut_after_as_many_sentences_as_fit():
     assert cut("一つ目。二つ目。三つ目。四つ目。", count, LIMIT) == [
         "一つ目。二つ目。",

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.codes import ALL_PREFECTURES, block_members
+from matcher.codes import ALL_PREFECTURES, block_members, prefecture_name
 from matcher.places import read_area, read_headquarters, read_prefecture, resolve_place
 
 
@@ -93,9 +93,18 @@ def test_a_wrong_check_digit_is_said_and_the_code_not_used():
 
 
 def test_a_retired_code_still_proves_its_prefecture():
-    place = resolve_place("", "016951", "")
-    assert (place.prefecture, place.municipality_code) == ("01", "")
+    place = resolve_place("", "044237", "")
+    assert (place.prefecture, place.municipality_code) == ("04", "")
     assert "廃止" in problems(place)
+    assert "宮城県" in problems(place)
+    unproven = resolve_place("", "04423", "")
+    assert (unproven.prefecture, unproven.municipality_code) == ("", "")
+
+
+def test_a_village_without_an_office_is_named_and_proves_its_prefecture():
+    place = resolve_place("", "017001", "")
+    assert (place.prefecture, place.municipality_code) == ("01", "")
+    assert "蘂取村" in problems(place)
 
 
 def test_an_unknown_name_leaves_a_known_prefecture():
@@ -186,6 +195,20 @@ def test_an_area_without_one_meaning_leaves_the_head_office(text):
     area = read_area(text, "23")
     assert (area.regions, area.is_declared) == ({"23"}, False)
     assert area.findings
+
+
+def test_an_area_of_endless_tails_or_parts_is_read_in_time_and_said_briefly():
+    for text in ("地方" * 10_000, "対応" * 10_000, "あ、い、" * 5_000):
+        area = read_area(text, "23")
+        assert (area.regions, area.is_declared) == ({"23"}, False)
+        assert 1 <= len(area.findings) <= 11
+    parts = "、".join(f"ない町{n}" for n in range(1000))
+    assert len(read_area(parts, "23").findings) == 11
+
+
+def test_all_prefectures_run_together_are_read():
+    whole = "".join(prefecture_name(code) for code in sorted(ALL_PREFECTURES))
+    assert read_area(whole, "23").regions == ALL_PREFECTURES
 
 
 def test_no_area_is_the_head_office_and_no_fault():

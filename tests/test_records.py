@@ -236,3 +236,33 @@ def test_no_lines_are_no_shortlists():
 def test_foreign_line_is_refused(line):
     with pytest.raises((ValueError, KeyError, TypeError)):
         shortlists.from_lines(line + "\n")
+
+
+# Values under a seal
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+VALUES = st.dictionaries(TEXT.filter(lambda name: name != "seal"), JSON, min_size=1, max_size=4)
+
+
+@given(VALUES)
+def test_seal_outlives_a_file_and_any_layout(values):
+    sealed = records.sealed(values)
+    written = json.dumps(sealed, ensure_ascii=False, indent=2, sort_keys=True)
+    assert records.is_as_sealed(json.loads(written)) is True
+
+
+@given(VALUES, JSON)
+def test_any_value_that_changed_or_went_breaks_the_seal(values, other):
+    sealed, name = records.sealed(values), min(values)
+    is_same = json.dumps(values[name], sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert records.is_as_sealed(sealed | {name: other}) is is_same
+    del sealed[name]
+    assert records.is_as_sealed(sealed) is False
+
+
+def test_values_without_a_seal_are_neither_as_sealed_nor_edited():
+    assert records.is_as_sealed({"format": 1}) is None

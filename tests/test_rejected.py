@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.report.cells import restore
+from matcher.formulas import restore
 from matcher.report.rejected import HEADER, rejected_csv
 from matcher.types import Fault
 
@@ -65,3 +65,8 @@ def test_what_a_table_held_can_be_read_back(values):
 def test_any_text_gives_one_row_of_eight_cells(value, column):
     read = rows(rejected_csv([fault(value=value, column=column)]))
     assert [len(line) for line in read] == [8, 8]
+
+
+def test_every_cell_is_quoted_so_that_a_second_separator_parts_none():
+    _, line, _ = rejected_csv([fault(row=3, value="a;=1+1\tb")]).decode("utf-8-sig").split("\r\n")
+    assert line == '"表.csv","","3","","a;=1+1\tb","警告","問題","直し方"'

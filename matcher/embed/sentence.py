@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,11 @@ class SentenceEncoder:
     there yet. Prompts are those of the model's configuration, or of a small table for well-known
     models without. On a CPU each inference holds one text, so that a vector cannot depend on its
     neighbours; on another device texts of equal token count. `threads` sets torch's threads for
-    the whole process. Raises `MatcherError` when the model cannot be loaded.
+    the whole process. Raises `MatcherError` when the model cannot be loaded, or torch is missing.
     """
 
     def __init__(self, name: str, threads: int | None = None) -> None:
+        require_torch(f"モデル {name} を使う")
         import torch
         from sentence_transformers import SentenceTransformer
 
@@ -130,6 +132,18 @@ class SentenceEncoder:
             texts, prompt=self._documents, batch_size=len(texts), show_progress_bar=False
         )
         return unit(found.astype(np.float64))
+
+
+def require_torch(purpose: str) -> None:
+    """Nothing, where other models can be run. Raises MatcherError otherwise."""
+    missing = [name for name in ("torch", "sentence_transformers") if find_spec(name) is None]
+    if missing:
+        raise MatcherError(
+            f"{purpose}には torch と sentence-transformers が必要ですが、この環境には "
+            f"{' と '.join(missing).replace('_', '-')} がありません。`pip install torch "
+            "sentence-transformers`（閉域網では一式の with-torch.txt）で入れてください。"
+            "同梱のモデル（bundled）は、このまま使えます。"
+        )
 
 
 @contextmanager

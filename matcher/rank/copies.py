@@ -22,16 +22,19 @@ def repeats(issue: str, profile: str) -> bool:
         return False
     if least >= _LEAST and len(shared) >= _COPIED * least:
         return True
-    bare = _bare(profile)
-    runs = (bare[at : at + _RUN] for at in range(len(bare) - _RUN + 1))
-    return any(run in _bare(issue) for run in runs)
+    return not _runs(issue, _RUN).isdisjoint(_runs(profile, _RUN))
+
+
+def shingles(source: str) -> frozenset[str]:
+    """The runs of eight letters of a text."""
+    return _runs(source, _SHINGLE)
 
 
 @lru_cache(maxsize=1024)
-def shingles(source: str) -> frozenset[str]:
-    """The runs of eight letters of a text."""
+def _runs(source: str, length: int) -> frozenset[str]:
+    """The runs of so many letters of a text."""
     bare = _bare(source)
-    return frozenset(bare[at : at + _SHINGLE] for at in range(len(bare) - _SHINGLE + 1))
+    return frozenset(bare[at : at + length] for at in range(len(bare) - length + 1))
 
 
 @lru_cache(maxsize=1024)

@@ -11,12 +11,16 @@ from matcher.bridge import Crossing
 from matcher.text import Word
 from matcher.types import Company, Constraint, Evidence, Vectors
 
+# Of a text of 200,000 characters, or of one word said again and again, all pairs are too many.
+_MOST_COMPARED = 1000  # sentences
+_MOST_PLACES = 50  # of one word
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Passage:
     """A text taken apart for quoting."""
 
-    sentences: tuple[str, ...]  # as written
+    sentences: tuple[str, ...]  # as written, each once
     vectors: Vectors  # centred, one for each sentence
     words: tuple[Word, ...]  # content words, placed in the text as written
     source: str  # the text as written
@@ -28,12 +32,12 @@ def passages(
     centre: Callable[[Vectors], Vectors],
 ) -> list[Passage]:
     """A passage for each text; the sentences of all of them are encoded together."""
-    split = [text.sentences(source) for source in sources]
+    split = [tuple(dict.fromkeys(text.sentences(source))) for source in sources]
     every = sorted({sentence for sentences in split for sentence in sentences})
     vectors = centre(encode([text.normalise(sentence) for sentence in every]))
     at = {sentence: i for i, sentence in enumerate(every)}
     return [
-        Passage(tuple(found), vectors[[at[s] for s in found]], tuple(_placed_words(source)), source)
+        Passage(found, vectors[[at[s] for s in found]], tuple(_placed_words(source)), source)
         for source, found in zip(sources, split, strict=True)
     ]
 
@@ -89,11 +93,15 @@ def _placed_words(source: str) -> Iterator[Word]:
 
 
 def _nearest_sentences(issue: Passage, company: Passage) -> Iterator[Evidence]:
-    """The pair of sentences with the highest cosine, where there is one above zero."""
+    """The pair of sentences with the highest cosine, where there is one above zero.
+
+    In a very long text it is looked for among the first ones.
+    """
     if not issue.sentences or not company.sentences:
         return
     # einsum adds in a fixed order; six decimals, so that the first of equals is always the same
-    cosines = np.round(np.einsum("id,jd->ij", issue.vectors, company.vectors, dtype=np.float64), 6)
+    sides = (passage.vectors[:_MOST_COMPARED] for passage in (issue, company))
+    cosines = np.round(np.einsum("id,jd->ij", *sides, dtype=np.float64), 6)
     at, to = np.unravel_index(int(cosines.argmax()), cosines.shape)
     if cosines[at, to] > 0:
         yield Evidence(
@@ -182,16 +190,11 @@ def _runs(issue: Passage, company: Passage) -> Iterator[_Run]:
         places.setdefault(word.lemma, []).append(to)
     at = 0
     while at < len(issue.words):
-        found = [
-            _Run(at, to, _reach(issue, at, company, to))
-            for to in places.get(issue.words[at].lemma, ())
-        ]
-        if found:
-            best = max(found, key=lambda run: (run.length, -run.to))
-            yield best
-            at += best.length
-        else:
-            at += 1
+        here = places.get(issue.words[at].lemma, ())[:_MOST_PLACES]
+        length, to = max(((_reach(issue, at, company, to), -to) for to in here), default=(0, 0))
+        if length:
+            yield _Run(at, -to, length)
+        at += max(1, length)
 
 
 def _reach(issue: Passage, at: int, company: Passage, to: int) -> int:

@@ -13,7 +13,7 @@ from rich.text import Text
 from matcher.agreement import Agreement, Comparison, Figure, Gap, leaning, reading
 from matcher.judgements import GRADES, Given, Returned, Revision, Settlement
 from matcher.report.terminal import plain_table
-from matcher.report.wording import one_line
+from matcher.report.wording import clean, one_line
 from matcher.types import Fault
 
 _SHOWN = 20  # lines of a list that are printed; the files hold them all
@@ -191,7 +191,7 @@ def _revisions(revisions: Iterable[Revision]) -> Table:
 
 
 def _say(console: Console, sentence: str) -> None:
-    console.print(Text(sentence), soft_wrap=True)
+    console.print(Text(clean(sentence)), soft_wrap=True)
 
 
 def _say_rest(console: Console, count: int) -> None:

@@ -101,10 +101,10 @@ def disagreement_workbook(
 
 
 def judgements_csv(judgements: Iterable[Judgement]) -> bytes:
-    """One line per judgement, UTF-8 with BOM, CRLF; formulas are neutralised as in a workbook."""
+    """One line per judgement, UTF-8 with BOM, CRLF; inert as the lines of rejected.csv are."""
     lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\r\n")
-    writer.writerow(CSV_HEADER)
+    csv.writer(lines, lineterminator="\r\n").writerow(CSV_HEADER)
+    writer = csv.writer(lines, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     for one in judgements:
         texts = (one.issue_id, one.company_id, one.judge, answer(one), one.reason, one.memo)
         writer.writerow(map(cell_text, texts))

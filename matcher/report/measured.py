@@ -130,7 +130,7 @@ def _print_comparison(
 ) -> None:
     first = next(iter(compared.values()))
     _say(console, "")
-    _say(console, f"{name} との差（同じ課題 {first.issues}件）")
+    _say(console, f"{one_line(name)} との差（同じ課題 {first.issues}件）")
     table = plain_table(("指標",), ("差", "95%区間", "p", "p(補正)", "勝・分・敗"))
     for measure, one in compared.items():
         counts = f"{one.better}・{one.equal}・{one.worse}"
@@ -158,13 +158,17 @@ def _print_slices(console: Console, found: Evaluation) -> None:
     for name, groups in found.slices.items():
         _say(console, "")
         if len(groups) > _LONG:
-            _say(console, f"{name}は{len(groups)}区分あります（--out か --json で見られます）。")
+            _say(
+                console,
+                f"{one_line(name)}は{len(groups)}区分あります（--out か --json で見られます）。",
+            )
             continue
-        table = plain_table((name,), ("課題", measure, "95%区間"))
+        table = plain_table((one_line(name),), ("課題", measure, "95%区間"))
         for told, group in groups.items():
             mean = group.means[measure]
             sure = interval(mean) if len(group.issues) >= FEWEST else "－"
-            table.add_row(told, f"{len(group.issues)}", f"{mean.mean:.3f}", sure)
+            cells = (f"{len(group.issues)}", f"{mean.mean:.3f}", sure)
+            table.add_row(Text(one_line(told)), *cells)
         console.print(table)
     if found.slices:
         _say(console, f"課題が{FEWEST}件に満たない区分には区間を出していません。")

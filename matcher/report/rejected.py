@@ -13,11 +13,12 @@ HEADER = ("file", "sheet", "row", "column", "value", "severity", "problem", "rem
 def rejected_csv(faults: Iterable[Fault]) -> bytes:
     """One line per problem, the header alone when there is none; UTF-8 with BOM, CRLF.
 
-    What could be read as a formula is neutralised as in the workbook.
+    What could be read as a formula is neutralised as in the workbook, and every cell is quoted: a
+    program that takes `;` or a tab for a separator too finds no formula behind one.
     """
     lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\r\n")
-    writer.writerow(HEADER)
+    csv.writer(lines, lineterminator="\r\n").writerow(HEADER)
+    writer = csv.writer(lines, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     for fault in faults:
         row = "" if fault.row is None else str(fault.row)
         texts = (fault.value, fault.severity, fault.problem, fault.remedy)

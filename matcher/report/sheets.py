@@ -18,6 +18,7 @@ from matcher.report.columns import Cell, Column, Row
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384  # of a sheet, as Excel defines it
 _MOST_HEADER = 255 - 60  # characters of a printed header, less our own words
 _A4 = 9
+_DECISION = "採否と契約は、各自治体の規程と手続きによります。"
 _LINE, _TALLEST = 14.5, 409.0  # points: a line of the font, and the tallest row Excel allows
 _CREATED = datetime(1980, 1, 1)  # a constant, so that the same content gives the same bytes
 _OPTIONS = {
@@ -161,20 +162,22 @@ def _units(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in text)
 
 
-def set_page(sheet: Worksheet, title: str, *, as_of: str | None = None) -> None:
-    """A4 landscape, one page wide, with title, date and the sentence on who decides."""
+def set_page(
+    sheet: Worksheet, title: str, *, as_of: str | None = None, foot: str = _DECISION
+) -> None:
+    """A4 landscape, one page wide, with title, date and a sentence at its foot: who decides."""
     sheet.set_paper(_A4)
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
     sheet.set_margins(left=0.4, right=0.4, top=0.7, bottom=0.6)
     date = "" if as_of is None else f"&R基準日 {_header_text(as_of)}"
-    sheet.set_header(f"&L{title}（&A）{date}")
-    sheet.set_footer("&L採否と契約は、各自治体の規程と手続きによります。&R&P / &N")
+    sheet.set_header(f"&L{_header_text(title)}（&A）{date}")
+    sheet.set_footer(f"&L{foot}&R&P / &N")
 
 
 def _header_text(text: str) -> str:
-    # "&" begins a code in a printed header; doubled, it is itself.
-    return wording.one_line(text)[: _MOST_HEADER // 2].replace("&", "&&")
+    # "&" begins a code in a printed header, and xlsxwriter takes even a doubled one for a picture.
+    return wording.one_line(text)[: _MOST_HEADER // 2].replace("&", "＆")
 
 
 def write_notes(sheet: Worksheet, notes: Sequence[tuple[str, str]], looks: Looks) -> None:

@@ -5,8 +5,7 @@ so that neither `[bold]` nor an escape sequence in a name does anything.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.cells import cell_len, chop_cells
 from rich.console import Console
@@ -17,6 +16,7 @@ from matcher.report import wording
 from matcher.types import Entry, Shortlist
 
 _WIDEST = 80  # lines longer than this are hard to read, and do not fit a mail
+_LONGEST = 500  # characters of a line: marks without a width would make one that never ends
 _LABEL = 11  # cells before a value, its label included
 # What may not be parted: a run of half-width characters with the blank behind it, or a character
 # with the opening bracket before it, and the marks behind it that may not begin a line.
@@ -28,7 +28,7 @@ _UNBROKEN = re.compile(rf"[{_OPENING}]*(?:[!-~]+ *|.)[{_CLOSING}]*", re.DOTALL)
 
 
 def print_summary(console: Console, shortlists: Sequence[Shortlist]) -> None:
-    """Print a row for each issue: 課題ID, 課題, 1位, 得点, 状態; then a count of each status."""
+    """Print a row for each issue: 課題ID, 課題, 1位, 得点, 状態."""
     table = Table(box=None, width=_width(console), pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("課題ID", max_width=16, overflow="fold")
     table.add_column("課題", ratio=5, no_wrap=True, overflow="ellipsis")
@@ -38,7 +38,22 @@ def print_summary(console: Console, shortlists: Sequence[Shortlist]) -> None:
     for shortlist in shortlists:
         table.add_row(*_summary_row(shortlist))
     console.print(table)
-    console.print(Text(_counts(shortlists)), soft_wrap=False)
+
+
+def print_counts(console: Console, counts: Mapping[str, Mapping[str, int]]) -> None:
+    """Print what became of the rows of both tables, as the manifest of a run counts them.
+
+    Every row stands in one of the terms: they add up. A term of 0 is left out.
+    """
+    left_out = {"merged": "重複", "rejected": "除外"}
+    statuses: dict[str, str] = dict(wording.STATUSES.items())
+    for kind, subject, names in (
+        ("issues", "課題", statuses | left_out),
+        ("companies", "企業", {"accepted": "採用"} | left_out),
+    ):
+        told = counts[kind]
+        terms = " ＋ ".join(f"{label} {told[key]:,}" for key, label in names.items() if told[key])
+        console.print(Text(f"{subject} {told['rows']:,}行 ＝ {terms}"), soft_wrap=True)
 
 
 def print_shortlist(console: Console, shortlist: Shortlist) -> None:
@@ -48,11 +63,11 @@ def print_shortlist(console: Console, shortlist: Shortlist) -> None:
     _print(console, width, f"{wording.one_line(issue.issue_id)}　{_title(shortlist)}", style="bold")
     _print(console, width, wording.place(shortlist))
     if issue.sdgs:
-        _print_field(console, width, "SDGs", wording.goal_names(issue.sdgs))
+        print_field(console, width, "SDGs", wording.goal_names(issue.sdgs))
     state = f"{wording.status_label(shortlist)}（{wording.considered_sentence(shortlist)}）"
-    _print_field(console, width, "状態", state)
+    print_field(console, width, "状態", state)
     if wording.has_bands([shortlist]):
-        _print_field(console, width, wording.BAND, wording.band_meanings())
+        print_field(console, width, wording.BAND, wording.band_meanings())
     if shortlist.status != "ranked":
         _print(console, width, wording.reason(shortlist) + wording.advice(shortlist))
     for entry in shortlist.entries:
@@ -61,12 +76,15 @@ def print_shortlist(console: Console, shortlist: Shortlist) -> None:
 
 
 def plain_table(texts: Sequence[str], figures: Sequence[str]) -> Table:
-    """A table without lines: columns of text, which may wrap, then columns of figures."""
+    """A table without lines: columns of text, which may wrap, then columns of figures.
+
+    In a header no markup is read; a cell that comes from the data has to be given as a `Text`.
+    """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for header in texts:
-        table.add_column(header, overflow="fold")
+        table.add_column(Text(header), overflow="fold")
     for header in figures:
-        table.add_column(header, justify="right", no_wrap=True)
+        table.add_column(Text(header), justify="right", no_wrap=True)
     return table
 
 
@@ -81,7 +99,7 @@ def wrap(text: str, width: int) -> list[str]:
 def _wrap_paragraph(paragraph: str, width: int) -> Iterator[str]:
     line = ""
     for token in _UNBROKEN.findall(paragraph):
-        if cell_len(line + token.rstrip()) <= width:
+        if len(line) < _LONGEST and cell_len(line + token.rstrip()) <= width:
             line += token
             continue
         if line:
@@ -122,12 +140,6 @@ def _summary_row(shortlist: Shortlist) -> tuple[Text, Text, Text, Text, Text]:
     )
 
 
-def _counts(shortlists: Iterable[Shortlist]) -> str:
-    counts = Counter(shortlist.status for shortlist in shortlists)
-    each = "、".join(f"{label} {counts[s]:,}" for s, label in wording.STATUSES.items() if counts[s])
-    return f"課題 {counts.total():,}件" + (f"（{each}）" if each else "")
-
-
 def _print_entry(console: Console, width: int, entry: Entry) -> None:
     company = entry.company
     score = f"得点 {wording.number(entry.score)}"
@@ -145,7 +157,7 @@ def _print_entry(console: Console, width: int, entry: Entry) -> None:
         *_grounds(entry),
         *_evidence(entry),
     ):
-        _print_field(console, width, label, value, indent=3)
+        print_field(console, width, label, value, indent=3)
 
 
 def _parts(entry: Entry) -> list[str]:
@@ -175,7 +187,7 @@ def _evidence(entry: Entry) -> Iterator[tuple[str, str]]:
         yield "", f"企業「{wording.one_line(evidence.company_span)}」"
 
 
-def _print_field(
+def print_field(
     console: Console, width: int, label: str, value: str | Sequence[str], *, indent: int = 0
 ) -> None:
     """Print a label and its value, of which several are set apart by 、 and kept whole."""
@@ -186,13 +198,12 @@ def _print_field(
             _print(console, width, " " * indent + line, is_wrapped=True)
         label = ""
     head = " " * indent + label + " " * (_LABEL - cell_len(label))
-    for line in wrap(text, max(2, width - gap)):
-        _print(console, width, head + line, is_wrapped=True)
-        head = " " * gap
+    lines = wrap(text, max(2, width - gap))
+    _print(console, width, head + f"\n{' ' * gap}".join(lines), is_wrapped=True)
 
 
 def _print(
     console: Console, width: int, text: str, *, style: str = "", is_wrapped: bool = False
 ) -> None:
-    for line in [text] if is_wrapped else wrap(text, width):
-        console.print(Text(line, style=style), no_wrap=True, overflow="ignore", crop=False)
+    shown = text if is_wrapped else "\n".join(wrap(text, width))
+    console.print(Text(shown, style=style), no_wrap=True, overflow="ignore", crop=False)

@@ -100,6 +100,8 @@ _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
+# Begins at the first blank of a run: tried at each, a run would cost the square of its length.
+_LINE_GAP = re.compile(r"(?<![ \t])[ \t]*[\n\t]\s*")
 
 
 def clean(text: str) -> str:
@@ -113,7 +115,7 @@ def clean(text: str) -> str:
 
 def one_line(text: str) -> str:
     """The cleaned text on one line: for names, titles and ids."""
-    return re.sub(r"[ \t]*[\n\t]\s*", " ", clean(text)).strip()
+    return _LINE_GAP.sub(" ", clean(text)).strip()
 
 
 def status_label(shortlist: Shortlist) -> str:
