@@ -53,7 +53,7 @@ def fenced(text: str) -> str:
 def shorten(output: str, out: Path) -> str:
     """The first rows and the last lines of what the demo prints."""
     lines = [line.rstrip() for line in output.replace(str(out), "out").splitlines()]
-    return "\n".join([*lines[:8], "…", *lines[-2:]])
+    return "\n".join([*lines[:8], "…", *lines[-3:]])
 
 
 def first_entry(output: str) -> str:

@@ -235,9 +235,7 @@ def _xlsb(choose: Choices, rows: list[list[str]]) -> bytes:
 
 
 def _ods(choose: Choices, rows: list[list[str]]) -> bytes:
-    times = choose.one(
-        ("", ' table:number-rows-repeated="2"', ' table:number-rows-repeated="99"')
-    )
+    times = choose.one(("", ' table:number-rows-repeated="2"', ' table:number-rows-repeated="99"'))
     xml = "".join(
         f"<table:table-row{times if at else ''}>"
         + "".join(

@@ -14,7 +14,8 @@ from typing import TypeVar
 from matcher import outputs, records, segments
 from matcher.errors import DataError, ForeignOutput, StaleCatalog
 
-FORMAT = 3  # 2 holds the bridge and the spread of cosines, 3 the index as it is searched
+# 2 holds the bridge and the spread of cosines, 3 the index as it is searched, 4 is sealed
+FORMAT = 4
 _MANIFEST = "manifest.json"
 _SEGMENT = "segment-"
 _STAGED = ".staged-"
