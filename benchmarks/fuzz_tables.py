@@ -24,6 +24,7 @@ from typing import BinaryIO
 
 from conditions import conditions, save
 
+_BETWEEN = 10_000  # tables from one count to the next
 SLOWEST = 10.0  # seconds; a table that takes longer counts as a hang
 
 
@@ -168,9 +169,10 @@ def main() -> None:
             atexit.register(keep, "atheris")
             guided(fuzz, chosen.count, chosen.seed)
         rng = random.Random(chosen.seed)
-        for _ in range(chosen.count):
+        for done in range(1, chosen.count + 1):
             fuzz.try_one(rng.randbytes(rng.randrange(8, 200)))
-        keep("random")
+            if done % _BETWEEN == 0 or done == chosen.count:
+                keep("random")
 
 
 if __name__ == "__main__":

@@ -476,3 +476,30 @@ def test_a_stray_separator(tmp_path: Path, tried: Tried) -> None:
 def test_no_header_at_all(tmp_path: Path, tried: Tried) -> None:
     sentence = refused(tmp_path, csv(FIRST, SECOND), "課題.csv")
     tried(2, "見出しのない表", "断る", sentence)
+
+
+def test_a_row_that_says_it_stands_there_a_million_times(tmp_path: Path, tried: Tried) -> None:
+    def cell_of(told: str) -> str:
+        return (
+            f'<table:table-cell office:value-type="string"><text:p>{told}</text:p>'
+            "</table:table-cell>"
+        )
+
+    rows = "".join(
+        f"<table:table-row{times}>{''.join(map(cell_of, row))}</table:table-row>"
+        for times, row in (("", HEADER), (' table:number-rows-repeated="1048575"', FIRST))
+    )
+    spaces = "".join(
+        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text")
+    )
+    content = (
+        f"<office:document-content{spaces}><office:body><office:spreadsheet>"
+        f'<table:table table:name="課題">{rows}</table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    mime = "application/vnd.oasis.opendocument.spreadsheet"
+    entries = {"mimetype": mime, "content.xml": content, "META-INF/manifest.xml": "<m/>"}
+    sentence = refused(tmp_path, archive(entries), "課題.ods")
+    assert "大きすぎます" in sentence
+    tried(2, "同じ行を100万回くり返すと書かれたODS（2KB）", "途中で読むのをやめ、断る", sentence)

@@ -17,6 +17,7 @@ import python_calamine
 
 _MEMORY = 4 * 2**30  # bytes of address space
 _SECONDS = 120  # of processor time
+_LETTERS, _RATIO = 10_000_000, 100  # told at most, and for each byte of the workbook beside
 
 Message = dict[str, object] | tuple[int, list[str]]
 
@@ -41,10 +42,18 @@ def cell_text(value: object) -> str:
 
 
 def messages(data: bytes) -> Iterator[Message]:
-    """What is told of a workbook; the end is `ok` or `broken`."""
+    """What is told of a workbook; the end is `ok`, `broken` or `large`.
+
+    An ODS of two kilobytes can say of a row that it stands there a million times.
+    """
+    left = _LETTERS + _RATIO * len(data)
     try:
-        yield from _sheets(data)
-        end = "ok"
+        for message in _sheets(data):
+            left -= sum(len(cell) + 1 for cell in message[1]) if isinstance(message, tuple) else 0
+            if left < 0:
+                break
+            yield message
+        end = "ok" if left >= 0 else "large"
     except BaseException as error:
         # A panic of the Rust reader is no Exception; an interrupt is none either, and passes.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":

@@ -21,6 +21,7 @@ from matcher.tables.grid import Grid, Record, Span
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # a stream of an OLE file, by its name
 _MANIFEST = "META-INF/manifest.xml"  # of an ODS
+_LARGE = "「{source}」は大きすぎます。要る行と列だけの表にしてください。"
 _SCRIPT = Path(__file__).with_name("sheets.py")
 
 # A list of a million rows has a dozen entries, unpacks to some 600 MB and by a factor under 60.
@@ -94,6 +95,8 @@ def _check_end(source: str, message: Any) -> None:  # noqa: ANN401  a line of JS
             "Excelで開いて保存し直してください。"
         )
         raise DataError(problem)
+    if end == "large":
+        raise DataError(_LARGE.format(source=source))
     if end != "ok":
         problem = (
             f"「{source}」を読み切れません。壊れているか、離れた場所に値があって大きすぎます。"
@@ -142,8 +145,7 @@ def _refuse_bomb(source: str, file: BinaryIO) -> None:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
             if _is_too_large(entries):
-                problem = f"「{source}」は大きすぎます。要る行と列だけの表にしてください。"
-                raise DataError(problem)
+                raise DataError(_LARGE.format(source=source))
             if not {"[Content_Types].xml", "mimetype"} & {entry.filename for entry in entries}:
                 problem = f"「{source}」はZIPです。展開して、中の表を指定してください。"
                 raise DataError(problem)
