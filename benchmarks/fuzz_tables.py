@@ -4,8 +4,8 @@
 
 With `--guided` (and atheris installed) the bytes come from a fuzzer that looks for new branches of
 the program; otherwise from a seeded generator. What goes wrong is printed as hexadecimal bytes,
-which become a test (`tests/data/mutants.txt`). Workbooks are taken apart in a process of their own,
-under the limits of the program, forked here to be quick.
+which become a test (`tests/test_fuzz_tables.py`). Workbooks are taken apart in a process of their
+own, under the limits of the program, forked here to be quick.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def forked(file: BinaryIO) -> Iterator[Iterator[str]]:
     if child == 0:
         os.close(reading)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        sheets._limit()
+        sheets._limit(len(data))
         with os.fdopen(writing, "w", encoding="ascii") as told:
             sheets.tell(data, told.write)
         os._exit(0)

@@ -178,7 +178,8 @@ def mutant(data: bytes) -> Mutant:
     name, write = choose.one(_FORMATS)
     file = write(choose, rows)
     damaged = _damaged(choose, file) if choose.number(2) else file
-    told = sum(any(cell.strip() for cell in row) for row in rows[1:])
+    plain = _escaped if name == "表.xlsx" else _encodable
+    told = sum(any(plain(cell).strip() for cell in row) for row in rows[1:])
     is_whole = damaged == file and name in _EXACT
     return Mutant(kind, name, damaged, told if is_whole else None)
 
@@ -231,7 +232,7 @@ def _xlsx(choose: Choices, rows: list[list[str]]) -> bytes:
 
 
 def _xlsb(choose: Choices, rows: list[list[str]]) -> bytes:
-    return xlsb([[cell.encode("utf-8", "ignore").decode()[:500] for cell in row] for row in rows])
+    return xlsb([[_encodable(cell)[:500] for cell in row] for row in rows])
 
 
 def _ods(choose: Choices, rows: list[list[str]]) -> bytes:
@@ -264,7 +265,11 @@ def _xls(choose: Choices, rows: list[list[str]]) -> bytes:
 
 def _escaped(cell: str) -> str:
     kept = "".join(char for char in cell if char >= " " or char in "\t\n")
-    return escape(kept.encode("utf-8", "ignore").decode())
+    return escape(_encodable(kept))
+
+
+def _encodable(cell: str) -> str:
+    return cell.encode("utf-8", "ignore").decode()
 
 
 _FORMATS: Sequence[tuple[str, Callable[[Choices, list[list[str]]], bytes]]] = (

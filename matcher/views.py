@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 
 from matcher.errors import MatcherError
-from matcher.run import FILES, MANIFEST, load_run
 from matcher.offline import DUCKDB
+from matcher.run import FILES, MANIFEST, load_run
 from matcher.trec import QrelsSource, read_qrels
 from matcher.types import Qrels
 

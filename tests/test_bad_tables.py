@@ -503,3 +503,18 @@ def test_a_row_that_says_it_stands_there_a_million_times(tmp_path: Path, tried: 
     sentence = refused(tmp_path, archive(entries), "課題.ods")
     assert "大きすぎます" in sentence
     tried(2, "同じ行を100万回くり返すと書かれたODS（2KB）", "途中で読むのをやめ、断る", sentence)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not bound the time of a process")
+def test_an_ods_that_breaks_off_in_the_middle_of_a_table(tmp_path: Path, tried: Tried) -> None:
+    content = (
+        "<office:document-content"
+        ' xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
+        ' xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0">'
+        '<office:body><office:spreadsheet><table:table table:name="課題">'
+    )
+    mime = "application/vnd.oasis.opendocument.spreadsheet"
+    entries = {"mimetype": mime, "content.xml": content, "META-INF/manifest.xml": "<m/>"}
+    sentence = refused(tmp_path, archive(entries), "課題.ods")
+    assert "読み切れません" in sentence
+    tried(2, "表の途中で終わるODS（解析が終わらなくなる）", "別の処理で読み、数秒で断る", sentence)

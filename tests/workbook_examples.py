@@ -63,7 +63,7 @@ def xlsb(rows: Sequence[Sequence[str]]) -> bytes:
     book += _record(156, struct.pack("<II", 0, 1) + _wide("rId1") + _wide("課題"))
     book += _record(144) + _record(132)
     sheet = _record(129)
-    sheet += _record(148, struct.pack("<4I", 0, len(rows) - 1, 0, max(map(len, rows)) - 1))
+    sheet += _record(148, struct.pack("<4I", 0, len(rows) - 1, 0, max(1, *map(len, rows)) - 1))
     sheet += _record(145)
     for y, row in enumerate(rows):
         sheet += _record(0, struct.pack("<IIHBBBI", y, 0, 300, 0, 0, 0, 0))

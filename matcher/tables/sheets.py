@@ -16,7 +16,7 @@ from datetime import date, datetime, time
 import python_calamine
 
 _MEMORY = 4 * 2**30  # bytes of address space
-_SECONDS = 120  # of processor time
+_SECONDS, _SECONDS_PER_MIB = 3, 3  # of processor time; a large workbook takes a tenth of it
 _LETTERS, _RATIO = 10_000_000, 100  # told at most, and for each byte of the workbook beside
 
 Message = dict[str, object] | tuple[int, list[str]]
@@ -97,18 +97,20 @@ def tell(data: bytes, write: Callable[[str], object]) -> None:
         write(json.dumps(message) + "\n")
 
 
-def _limit() -> None:
-    """Bound memory and time, where the system can."""
+def _limit(size: int) -> None:
+    """Bound memory and time for a workbook of so many bytes, where the system can."""
     if sys.platform != "win32":
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        for kind, most in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CPU, _SECONDS)):
+        seconds = _SECONDS + _SECONDS_PER_MIB * size // 2**20
+        for kind, most in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CPU, seconds)):
             _, hard = resource.getrlimit(kind)
             is_free = hard == resource.RLIM_INFINITY or hard > most
             resource.setrlimit(kind, (most, hard) if is_free else (hard, hard))
 
 
 if __name__ == "__main__":
-    _limit()
-    tell(sys.stdin.buffer.read(), sys.stdout.write)
+    content = sys.stdin.buffer.read()
+    _limit(len(content))
+    tell(content, sys.stdout.write)
