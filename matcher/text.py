@@ -61,9 +61,8 @@ def company_text(company: Company) -> str:
 
 def normalise(text: str) -> str:
     """The text in NFKC without controls, invisible marks and lone surrogates; newlines stay."""
-    seen = "".join(map(_visible, text)).translate(_FOLDED)
-    folded = unicodedata.normalize("NFKC", seen)
-    return "".join(map(_visible, folded))
+    seen = text.translate(_SEEN).translate(_FOLDED)
+    return unicodedata.normalize("NFKC", seen).translate(_SEEN)
 
 
 def words(text: str) -> list[Word]:
@@ -116,6 +115,16 @@ def _visible(char: str) -> str:
     if char in "\t\v\f\r\x1c\x1d\x1e\x85\u2028\u2029" or char.isspace():
         return "\n" if char in "\v\f\r\x85\u2028\u2029" else " "
     return char if unicodedata.category(char) == "Co" else ""  # 外字 stay: they are somebody's name
+
+
+class _Seen(dict[int, str]):
+    """What is seen of each character, found out once."""
+
+    def __missing__(self, code: int) -> str:
+        return self.setdefault(code, _visible(chr(code)))
+
+
+_SEEN = _Seen()
 
 
 def _clusters(text: str) -> Iterator[tuple[int, int]]:
