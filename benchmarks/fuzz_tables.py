@@ -166,13 +166,13 @@ def main() -> None:
         if chosen.guided:
             import atexit
 
-            atexit.register(keep, "atheris")
+            atexit.register(keep, f"atheris, seed {chosen.seed}")
             guided(fuzz, chosen.count, chosen.seed)
         rng = random.Random(chosen.seed)
         for done in range(1, chosen.count + 1):
             fuzz.try_one(rng.randbytes(rng.randrange(8, 200)))
             if done % _BETWEEN == 0 or done == chosen.count:
-                keep("random")
+                keep(f"random, seed {chosen.seed}")
 
 
 if __name__ == "__main__":
