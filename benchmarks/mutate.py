@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 
 _TESTS = Path(__file__).parents[1] / "tests"
 sys.path.insert(0, str(_TESTS))
-from workbook_examples import archive, cells, xlsb, xlsx  # noqa: E402  the tests write such too
+from workbook_examples import archive, cells, ods, ods_row, xlsb, xlsx  # noqa: E402  the tests write such too
 
 _XLS = _TESTS / "data" / "issues.xls"
 
@@ -137,7 +137,6 @@ NASTY = (
 )
 _TEXTS = ("utf-8", "utf-8-sig", "cp932", "euc_jp", "utf-16", "utf-16-le", "iso2022_jp")
 _DAMAGE = (b"", b"\0", b'"', b"\n", b"\r", b"\xff", b"\x80", b",", b"PK", b"\x1b$B", b"<", b"&#0;")
-_ODS = "application/vnd.oasis.opendocument.spreadsheet"
 
 T = TypeVar("T")
 
@@ -237,26 +236,8 @@ def _xlsb(choose: Choices, rows: list[list[str]]) -> bytes:
 
 def _ods(choose: Choices, rows: list[list[str]]) -> bytes:
     times = choose.one(("", ' table:number-rows-repeated="2"', ' table:number-rows-repeated="99"'))
-    xml = "".join(
-        f"<table:table-row{times if at else ''}>"
-        + "".join(
-            f'<table:table-cell office:value-type="string"><text:p>{_escaped(cell)}</text:p>'
-            "</table:table-cell>"
-            for cell in row
-        )
-        + "</table:table-row>"
-        for at, row in enumerate(rows)
-    )
-    spaces = "".join(
-        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
-        for name in ("office", "table", "text")
-    )
-    content = (
-        f"<office:document-content{spaces}><office:body><office:spreadsheet>"
-        f'<table:table table:name="課題">{xml}</table:table>'
-        "</office:spreadsheet></office:body></office:document-content>"
-    )
-    return archive({"mimetype": _ODS, "content.xml": content, "META-INF/manifest.xml": "<m/>"})
+    told = ([_escaped(cell) for cell in row] for row in rows)
+    return ods("".join(ods_row(row, times if at else "") for at, row in enumerate(told)))
 
 
 def _xls(choose: Choices, rows: list[list[str]]) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import xlsxwriter
-from workbook_examples import archive, cell, cells, xlsb, xlsx
+from workbook_examples import archive, cell, cells, ods, ods_row, xlsb, xlsx
 
 from matcher.corpus import read_issues
 from matcher.errors import DataError
@@ -479,42 +479,14 @@ def test_no_header_at_all(tmp_path: Path, tried: Tried) -> None:
 
 
 def test_a_row_that_says_it_stands_there_a_million_times(tmp_path: Path, tried: Tried) -> None:
-    def cell_of(told: str) -> str:
-        return (
-            f'<table:table-cell office:value-type="string"><text:p>{told}</text:p>'
-            "</table:table-cell>"
-        )
-
-    rows = "".join(
-        f"<table:table-row{times}>{''.join(map(cell_of, row))}</table:table-row>"
-        for times, row in (("", HEADER), (' table:number-rows-repeated="1048575"', FIRST))
-    )
-    spaces = "".join(
-        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
-        for name in ("office", "table", "text")
-    )
-    content = (
-        f"<office:document-content{spaces}><office:body><office:spreadsheet>"
-        f'<table:table table:name="課題">{rows}</table:table>'
-        "</office:spreadsheet></office:body></office:document-content>"
-    )
-    mime = "application/vnd.oasis.opendocument.spreadsheet"
-    entries = {"mimetype": mime, "content.xml": content, "META-INF/manifest.xml": "<m/>"}
-    sentence = refused(tmp_path, archive(entries), "課題.ods")
+    many = ' table:number-rows-repeated="1048575"'
+    sentence = refused(tmp_path, ods(ods_row(HEADER) + ods_row(FIRST, many)), "課題.ods")
     assert "大きすぎます" in sentence
     tried(2, "同じ行を100万回くり返すと書かれたODS（2KB）", "途中で読むのをやめ、断る", sentence)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not bound the time of a process")
 def test_an_ods_that_breaks_off_in_the_middle_of_a_table(tmp_path: Path, tried: Tried) -> None:
-    content = (
-        "<office:document-content"
-        ' xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
-        ' xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0">'
-        '<office:body><office:spreadsheet><table:table table:name="課題">'
-    )
-    mime = "application/vnd.oasis.opendocument.spreadsheet"
-    entries = {"mimetype": mime, "content.xml": content, "META-INF/manifest.xml": "<m/>"}
-    sentence = refused(tmp_path, archive(entries), "課題.ods")
+    sentence = refused(tmp_path, ods("", is_whole=False), "課題.ods")
     assert "読み切れません" in sentence
     tried(2, "表の途中で終わるODS（解析が終わらなくなる）", "別の処理で読み、数秒で断る", sentence)
