@@ -17,7 +17,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -118,7 +118,7 @@ def forked(file: BinaryIO) -> Iterator[Iterator[str]]:
             os.waitpid(child, 0)
 
 
-def guided(fuzz: Fuzz, count: int, seed: int) -> None:
+def guided(try_one: Callable[[bytes], None], count: int, seed: int) -> None:
     """Let atheris choose the bytes, by the branches of the program that they reach."""
     import atheris
 
@@ -127,7 +127,7 @@ def guided(fuzz: Fuzz, count: int, seed: int) -> None:
 
         import matcher.corpus  # noqa: F401
     limits = [f"-runs={count}", f"-seed={seed}", "-max_len=256", "-rss_limit_mb=0", "-verbosity=0"]
-    atheris.Setup([sys.argv[0], *limits, "-timeout=60"], fuzz.try_one)
+    atheris.Setup([sys.argv[0], *limits, "-timeout=60"], try_one)
     atheris.Fuzz()  # ends the process
 
 
@@ -158,21 +158,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         fuzz = Fuzz(Path(folder))
 
-        def keep(engine: str) -> None:
+        engine = f"{'atheris' if chosen.guided else 'random'}, seed {chosen.seed}"
+
+        def keep() -> None:
             told = report(fuzz, time.perf_counter() - start, engine)
             print(json.dumps(told, ensure_ascii=False, indent=2))
             save("fuzz_tables", {engine: told, "conditions": conditions()})
 
-        if chosen.guided:
-            import atexit
-
-            atexit.register(keep, f"atheris, seed {chosen.seed}")
-            guided(fuzz, chosen.count, chosen.seed)
-        rng = random.Random(chosen.seed)
-        for done in range(1, chosen.count + 1):
-            fuzz.try_one(rng.randbytes(rng.randrange(8, 200)))
+        def try_one(data: bytes) -> None:
+            fuzz.try_one(data)
+            done = sum(fuzz.outcomes.values())
             if done % _BETWEEN == 0 or done == chosen.count:
-                keep(f"random, seed {chosen.seed}")
+                keep()
+
+        if chosen.guided:
+            guided(try_one, chosen.count, chosen.seed)
+        rng = random.Random(chosen.seed)
+        for _ in range(chosen.count):
+            try_one(rng.randbytes(rng.randrange(8, 200)))
 
 
 if __name__ == "__main__":
