@@ -160,6 +160,7 @@ def test_folder_that_may_not_be_written_is_refused_before_the_work(
     tried(7, "書き込めないフォルダーへの --out", "計算を始める前に断る。終了状態2", reads)
 
 
+# No folder refuses root, so there the refusal cannot be brought about.
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write it all")
 def test_folder_without_the_right_to_write_is_refused(again, out):
     before = contents(out)
@@ -320,6 +321,7 @@ def test_table_whose_name_is_no_utf8(again, tmp_path, companies_csv, tried):
         odd = tmp_path / os.fsdecode("企業.csv".encode("cp932"))
         companies_csv.rename(odd)
     except OSError:
+        # macOS refuses such a name itself: nobody can give it to the program there.
         pytest.skip("this file system takes UTF-8 names only")
     assert again(tmp_path / "out", companies=odd)[0] == 0
     tried(
@@ -357,6 +359,7 @@ def test_without_a_place_for_temporary_files(
     tried(7, "一時ファイルを置ける場所（TMPDIR）がない", "ふつうに動く（使わない）")
 
 
+# macOS and Windows have no call that binds a process to one core.
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are bound on Linux alone")
 def test_one_core_gives_the_same_files(out, tmp_path, issues_csv, companies_csv, tried):
     one = {min(os.sched_getaffinity(0))}
@@ -518,6 +521,7 @@ def flipped(content, place):
 # Memory
 
 
+# The limit of address space is of no effect on macOS and unknown to Windows.
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone bounds the memory of a process")
 @pytest.mark.parametrize("mib", [600, 2000])
 def test_memory_that_no_job_can_do_with(out, issues_csv, companies_csv, tried, mib):

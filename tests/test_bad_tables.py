@@ -131,6 +131,7 @@ def test_json_lines_with_a_line_that_is_none(tmp_path: Path, tried: Tried) -> No
     tried(2, "JSON Linesの中の、組でない行・名前が重なる行", "その行だけ除外", told(reading))
 
 
+# Windows has no such files.
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of Unix")
 def test_a_pipe_is_read_like_a_file(tmp_path: Path, tried: Tried) -> None:
     path = tmp_path / "課題"
@@ -222,6 +223,7 @@ def test_a_zip_that_lies_about_its_size(tmp_path: Path, tried: Tried) -> None:
     tried(2, "大きさを偽ったZIP", "広げた量が合わないので断る", sentence)
 
 
+# Without a limit the parser would take what memory there is: nothing to be tried on Windows.
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not bound the memory of a process")
 def test_a_value_in_the_last_corner(tmp_path: Path, tried: Tried) -> None:
     far = f'<row r="1048576">{cell(1048576, 16383, " 。")}</row>'
@@ -485,6 +487,7 @@ def test_a_row_that_says_it_stands_there_a_million_times(tmp_path: Path, tried: 
     tried(2, "同じ行を100万回くり返すと書かれたODS（2KB）", "途中で読むのをやめ、断る", sentence)
 
 
+# Without a limit the parser never ends: nothing to be tried on Windows.
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not bound the time of a process")
 def test_an_ods_that_breaks_off_in_the_middle_of_a_table(tmp_path: Path, tried: Tried) -> None:
     sentence = refused(tmp_path, ods("", is_whole=False), "課題.ods")

@@ -33,6 +33,7 @@ def bundle(tmp_path):
     asked = [sys.executable, "-m", "pip", "download", "--retries=0", "--timeout=20", "--no-deps"]
     probe = [*asked, "--dest", tmp_path / "probe", "mdurl"]
     if subprocess.run(probe, capture_output=True).returncode:
+        # The wheels come from the index alone; a machine without it cannot make a bundle.
         pytest.skip("no package index can be reached, and the wheels come from one")
     # This may be running under make itself, whose flags another make would take for its own.
     environment = {name: told for name, told in os.environ.items() if "MAKE" not in name}

@@ -35,6 +35,8 @@ def test_the_help_has_no_options_of_completion(call):
     assert "--install-completion" not in call("--help")[1]
 
 
+# No package brings bash, and the script of another shell would try nothing of it; the script
+# itself calls the command by its name, which only an installation puts there.
 @pytest.mark.skipif(BASH is None, reason="needs bash")
 @pytest.mark.skipif(not (FOLDER / "matcher").exists(), reason="needs the installed command")
 @pytest.mark.parametrize(

@@ -132,6 +132,7 @@ def test_equal_tables_give_equal_bytes(tmp_path):
     assert first == second
 
 
+# No package index has LibreOffice; the walk through openpyxl above stands without it.
 @pytest.mark.skipif(SOFFICE is None, reason="needs LibreOffice")
 def test_what_libreoffice_stores_reads_as_the_table_that_was_checked(tmp_path):
     rows = [

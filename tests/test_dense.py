@@ -367,6 +367,7 @@ def test_loaded_arrays_are_mapped_and_read_only(tmp_path):
 
 
 # Only Linux tells how much of a mapped file is in memory: elsewhere there is nothing to look at.
+# Only Linux tells which pages of a file are in memory.
 @pytest.mark.skipif(not SMAPS.exists(), reason="no /proc/self/smaps")  # it is Linux's alone
 def test_loading_reads_no_vector_and_a_search_reads_those_it_scores(tmp_path):
     size, dim = 4_000, 384  # six megabytes

@@ -172,6 +172,7 @@ def _run_by_cron(work):
     )
 
 
+# Windows has its own script on the page, which is said to be untried.
 @pytest.mark.skipif(not Path("/bin/sh").exists(), reason="the script is one for /bin/sh")
 def test_the_monthly_script_runs_is_silent_when_all_is_well_and_says_what_is_not(tmp_path):
     work = _installed(tmp_path)

@@ -180,9 +180,11 @@ def test_rows_sorted_and_filtered_in_libreoffice_keep_every_id_and_grade(tmp_pat
     # LibreOffice sorts and filters only through uno, which comes with it or as python3-uno, and
     # from no package index; the same with openpyxl runs everywhere.
     if office.SOFFICE is None:
+        # No package index has LibreOffice, see above.
         pytest.skip("soffice (LibreOffice) is not installed")
     python = office.uno_python()
     if python is None:
+        # It comes with LibreOffice's system packages alone; the test above needs none of it.
         pytest.skip("no Python here can import uno (package python3-uno)")
     wanted = {}
     for seed, judge in enumerate(JUDGES):

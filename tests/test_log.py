@@ -205,6 +205,7 @@ def test_a_table_named_by_mistake_is_not_written_into(call, issues_csv, tried):
     )
 
 
+# Only Linux has a device that is always full; other full disks are tried by simulation.
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
 def test_a_full_disk_is_a_sentence_and_no_trace(call, issues_csv):
     status, _, errors = call("check", issues_csv, "--log", "/dev/full")
